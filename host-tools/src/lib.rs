@@ -1,0 +1,8 @@
+//! What the `mayfly` command can do, one module per command; the whole-machine tests call it as a library.
+
+pub mod bench;
+pub mod build;
+pub mod inspect;
+pub mod invoke;
+pub mod new;
+pub mod run;
