@@ -1,0 +1,93 @@
+//! What can go wrong when a machine is launched, as sentences that say what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::{Ending, Version};
+
+/// A launch that failed, or a machine that ended when it was needed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// QEMU's program is not on the path.
+    #[error("{binary} is not installed: install it with `apt-get install --no-install-recommends {package}`")]
+    QemuMissing {
+        /// The program that was looked for.
+        binary: String,
+        /// The Debian package that brings it.
+        package: String,
+    },
+    /// QEMU is there but older than what the machines need.
+    #[error(
+        "{binary} is version {found}, and Mayfly needs {} or newer: upgrade the package {package}",
+        Version::NEEDED
+    )]
+    QemuTooOld {
+        /// The program that was asked.
+        binary: String,
+        /// The Debian package that brings it.
+        package: String,
+        /// The version it gave.
+        found: Version,
+    },
+    /// The program does not answer `--version` as QEMU does.
+    #[error("`{binary} --version` does not name a QEMU version; it says: {said}")]
+    QemuUnknown {
+        /// The program that was asked.
+        binary: String,
+        /// Its answer.
+        said: String,
+    },
+    /// Another program listens on the port.
+    #[error("port {port} is in use: stop what listens there, or choose another one with --port")]
+    PortInUse {
+        /// The TCP port on 127.0.0.1.
+        port: u16,
+    },
+    /// The image file cannot be read.
+    #[error("the image {} cannot be read ({source}): build it with `mayfly build`, or name another one", path.display())]
+    ImageMissing {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why it could not be opened.
+        source: io::Error,
+    },
+    /// KVM was asked for and cannot be had.
+    #[error("/dev/kvm cannot be opened ({source}): use --accel tcg, or get access to it")]
+    NoKvm {
+        /// Why it could not be opened.
+        source: io::Error,
+    },
+    /// QEMU ended while it was needed.
+    #[error("{ending}\n{report}")]
+    Ended {
+        /// How it ended.
+        ending: Ending,
+        /// Console, QEMU's own messages and the command line.
+        report: String,
+    },
+    /// QEMU runs, but did not do in time what was waited for.
+    #[error("{what} took longer than {seconds} s\n{report}")]
+    TimedOut {
+        /// What was waited for.
+        what: &'static str,
+        /// How long, in seconds.
+        seconds: u64,
+        /// Console, QEMU's own messages and the command line.
+        report: String,
+    },
+    /// The operating system refused something.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What was attempted.
+        doing: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err`: says what was being done.
+    pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing: doing.into(), source }
+    }
+}

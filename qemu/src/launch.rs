@@ -1,0 +1,274 @@
+//! From what is wanted to QEMU's exact command line, and from there to a running machine.
+
+use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+
+use mayfly_abi::exit::{CONSOLE_PORT, EXIT_PORT};
+
+use crate::{Accelerator, CommandLine, Error, Machine, MachineType, Version, scratch, tsc_hz};
+
+/// The port on which the kernel serves HTTP.
+const GUEST_PORT: u16 = 8080;
+/// Ticks a second of the guest's TSC when it counts instructions.
+const ICOUNT_HZ: u64 = 1_000_000_000;
+
+/// Describes a machine. The defaults: microvm, TCG, 64 MiB, a network card with a static address, any free port.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    image: PathBuf,
+    machine: &'static MachineType,
+    accelerator: Accelerator,
+    memory_mib: u32,
+    port: u16,
+    network: bool,
+    static_address: bool,
+    icount: bool,
+    gdb: Option<u16>,
+    kernel_arguments: Vec<String>,
+}
+
+impl Launch {
+    /// A machine that boots this ELF.
+    pub fn new(image: impl Into<PathBuf>) -> Self {
+        Self {
+            image: image.into(),
+            machine: &MachineType::all()[0],
+            accelerator: Accelerator::Tcg,
+            memory_mib: 64,
+            port: 0,
+            network: true,
+            static_address: true,
+            icount: false,
+            gdb: None,
+            kernel_arguments: Vec::new(),
+        }
+    }
+
+    /// Another machine than the first one in [`MachineType::all`].
+    #[must_use]
+    pub fn machine(mut self, machine: &'static MachineType) -> Self {
+        self.machine = machine;
+        self
+    }
+
+    /// What executes the guest's instructions.
+    #[must_use]
+    pub fn accelerator(mut self, accelerator: Accelerator) -> Self {
+        self.accelerator = accelerator;
+        self
+    }
+
+    /// Guest memory in MiB.
+    #[must_use]
+    pub fn memory_mib(mut self, memory_mib: u32) -> Self {
+        self.memory_mib = memory_mib;
+        self
+    }
+
+    /// The TCP port on 127.0.0.1 that leads to the kernel's server; 0 picks a free one.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// No network card.
+    #[must_use]
+    pub fn without_network(mut self) -> Self {
+        self.network = false;
+        self
+    }
+
+    /// No address on the kernel's command line: the kernel asks for one by DHCP.
+    #[must_use]
+    pub fn dhcp(mut self) -> Self {
+        self.static_address = false;
+        self
+    }
+
+    /// Counts instructions: the guest's TSC ticks once for each, the same in every run. TCG only.
+    #[must_use]
+    pub fn icount(mut self) -> Self {
+        self.icount = true;
+        self
+    }
+
+    /// Waits for a debugger on this TCP port of 127.0.0.1 before the first instruction.
+    #[must_use]
+    pub fn gdb(mut self, port: u16) -> Self {
+        self.gdb = Some(port);
+        self
+    }
+
+    /// Adds `key=value` to the kernel's command line.
+    #[must_use]
+    pub fn kernel_argument(mut self, argument: impl Into<String>) -> Self {
+        self.kernel_arguments.push(argument.into());
+        self
+    }
+
+    /// Decides everything that was left open. Starts nothing.
+    pub fn plan(self) -> Result<Plan, Error> {
+        let port = match self.port {
+            0 if self.network => free_port()?,
+            port => port,
+        };
+        let memory_path = scratch::fresh_path("ram");
+        let command = self.command(port, &memory_path.to_string_lossy());
+        Ok(Plan { launch: self, port, memory_path, command })
+    }
+
+    /// Boots the machine.
+    pub fn start(self) -> Result<Machine, Error> {
+        self.plan()?.start()
+    }
+
+    fn command(&self, port: u16, memory_path: &str) -> CommandLine {
+        let memory = self.memory_mib;
+        let mut line = CommandLine::new(&self.machine.binary);
+        line.arg("-M").arg(format!("{},memory-backend=ram", self.machine.machine));
+        line.arg("-accel").arg(match (self.accelerator, self.icount) {
+            (Accelerator::Kvm, _) => "kvm",
+            (Accelerator::Tcg, false) => "tcg",
+            (Accelerator::Tcg, true) => "tcg,thread=single",
+        });
+        if self.icount {
+            line.arg("-icount").arg("shift=0,sleep=off");
+        }
+        line.arg("-cpu").arg(&self.machine.cpu);
+        line.arg("-m").arg(format!("{memory}M"));
+        // A shared file, so that the host reads the ledger from outside.
+        line.arg("-object").arg(format!("memory-backend-file,id=ram,size={memory}M,mem-path={memory_path},share=on"));
+        for argument in &self.machine.arguments {
+            line.arg(argument);
+        }
+        line.arg("-chardev").arg("stdio,id=console");
+        line.arg("-device").arg(format!("isa-debugcon,iobase={CONSOLE_PORT:#x},chardev=console"));
+        line.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"));
+        if self.network {
+            line.arg("-netdev").arg(format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}"));
+            line.arg("-device").arg(format!("{},netdev=net", self.machine.nic));
+        }
+        if let Some(port) = self.gdb {
+            line.arg("-gdb").arg(format!("tcp:127.0.0.1:{port}")).arg("-S");
+        }
+        line.arg("-kernel").arg(&self.image);
+        line.arg("-append").arg(self.kernel_command_line());
+        line
+    }
+
+    fn kernel_command_line(&self) -> String {
+        let mut words = Vec::new();
+        if self.static_address {
+            words.push("ip=10.0.2.15/24 gw=10.0.2.2".to_owned());
+        }
+        if let Some(hz) = if self.icount { Some(ICOUNT_HZ) } else { tsc_hz() } {
+            words.push(format!("tsc_hz={hz}"));
+        }
+        words.extend(self.kernel_arguments.iter().cloned());
+        words.join(" ")
+    }
+}
+
+/// A launch with nothing left open: it knows its port and its exact command line.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    launch: Launch,
+    port: u16,
+    memory_path: PathBuf,
+    command: CommandLine,
+}
+
+impl Plan {
+    /// QEMU's command line.
+    pub fn command(&self) -> &CommandLine {
+        &self.command
+    }
+
+    /// The TCP port on 127.0.0.1 that leads to the kernel's server.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Boots the machine, if QEMU, image and port are there.
+    pub fn start(self) -> Result<Machine, Error> {
+        let Self { launch, port, memory_path, command } = self;
+        Version::of(launch.machine)?;
+        File::open(&launch.image).map_err(|source| Error::ImageMissing { path: launch.image.clone(), source })?;
+        if launch.network {
+            // Held only for a moment: it tells the likely mistake before QEMU is started for nothing.
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| port_error(port, error))?;
+        }
+        Machine::spawn(command, port, &memory_path, u64::from(launch.memory_mib) << 20)
+    }
+}
+
+fn free_port() -> Result<u16, Error> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::io("find a free port"))?;
+    Ok(listener.local_addr().map_err(Error::io("find a free port"))?.port())
+}
+
+fn port_error(port: u16, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => Error::PortInUse { port },
+        _ => Error::io(format!("listen on port {port}"))(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(launch: Launch) -> String {
+        launch.port(8080).command(8080, "/ram").to_string()
+    }
+
+    #[test]
+    fn the_default_machine_has_the_measured_best_command_line() {
+        let line = words(Launch::new("mayfly.elf"));
+        let hz = tsc_hz().map_or(String::new(), |hz| format!(" tsc_hz={hz}"));
+        assert_eq!(
+            line,
+            format!(
+                "qemu-system-x86_64 \
+                 -M microvm,acpi=off,x-option-roms=off,isa-serial=off,pit=off,pic=off,rtc=off,memory-backend=ram \
+                 -accel tcg -cpu max,-arch-capabilities -m 64M \
+                 -object memory-backend-file,id=ram,size=64M,mem-path=/ram,share=on \
+                 -nodefaults -no-user-config -display none -no-reboot -monitor none -serial none \
+                 -chardev stdio,id=console -device isa-debugcon,iobase=0xe9,chardev=console \
+                 -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
+                 -netdev user,id=net,hostfwd=tcp:127.0.0.1:8080-:8080 -device virtio-net-device,netdev=net \
+                 -kernel mayfly.elf -append 'ip=10.0.2.15/24 gw=10.0.2.2{hz}'"
+            )
+        );
+    }
+
+    #[test]
+    fn counting_instructions_fixes_the_clock_and_the_thread() {
+        let line = words(Launch::new("x").icount());
+        assert!(line.contains("-accel tcg,thread=single -icount shift=0,sleep=off"), "{line}");
+        assert!(line.contains("tsc_hz=1000000000"), "{line}");
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_on_the_command_line() {
+        let line = words(Launch::new("x").without_network().dhcp().kernel_argument("key=value"));
+        assert!(!line.contains("netdev") && !line.contains("ip=") && !line.contains("-gdb"), "{line}");
+        assert!(line.contains("key=value"), "{line}");
+    }
+
+    #[test]
+    fn a_debugger_is_waited_for_on_its_port() {
+        assert!(words(Launch::new("x").gdb(1234)).contains(" -gdb tcp:127.0.0.1:1234 -S "));
+    }
+
+    #[test]
+    fn two_plans_share_neither_port_nor_memory() {
+        let plan = || Launch::new("x").plan().expect("a port is free");
+        let (one, other) = (plan(), plan());
+        assert!(one.port() != 0 && one.port() != other.port());
+        assert_ne!(one.memory_path, other.memory_path);
+    }
+}

@@ -1,0 +1,39 @@
+//! Boots Mayfly images in QEMU: machines as data, the launcher, the running machine and the joined clocks.
+//!
+//! ```no_run
+//! use mayfly_qemu::Launch;
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), mayfly_qemu::Error> {
+//! let mut machine = Launch::new("build/mayfly.elf").start()?;
+//! let connection = machine.connect(Duration::from_secs(5))?;
+//! # drop(connection);
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod accelerator;
+pub mod clock;
+mod command;
+mod console;
+mod ending;
+mod error;
+pub mod guest;
+mod launch;
+mod machine;
+mod machine_type;
+mod scratch;
+mod tsc;
+mod version;
+
+pub use accelerator::Accelerator;
+pub use command::CommandLine;
+pub use console::Console;
+pub use ending::Ending;
+pub use error::Error;
+pub use launch::{Launch, Plan};
+pub use machine::{Machine, Memory};
+pub use machine_type::MachineType;
+pub use tsc::tsc_hz;
+pub use version::Version;

@@ -1,0 +1,180 @@
+//! A machine that runs: a QEMU process, its console, its memory and its end.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mayfly_abi::boot::LEDGER;
+use mayfly_abi::ledger::{Ledger, Phase};
+use mayfly_abi::wire::Wire;
+
+use crate::scratch::Scratch;
+use crate::{CommandLine, Console, Ending, Error};
+
+/// How often a port that refuses is tried again: well under what a boot is measured by.
+const RETRY: Duration = Duration::from_micros(100);
+/// How long QEMU's last words may take to arrive after its end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// A running machine. Dropping it ends QEMU and removes the memory file.
+#[derive(Debug)]
+pub struct Machine {
+    child: Child,
+    spawned: Instant,
+    command: CommandLine,
+    port: u16,
+    console: Console,
+    messages: Console,
+    memory: Memory,
+}
+
+impl Machine {
+    pub(crate) fn spawn(command: CommandLine, port: u16, memory: &Path, memory_len: u64) -> Result<Self, Error> {
+        let memory = Scratch::create(memory)?;
+        memory.file().set_len(memory_len).map_err(Error::io("make the guest's memory file"))?;
+        let mut qemu = command.to_command();
+        qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C in a terminal is for us; we end QEMU.
+        qemu.process_group(0);
+        let spawned = Instant::now();
+        let mut child = qemu.spawn().map_err(Error::io(format!("start {}", command.program().to_string_lossy())))?;
+        let console = child.stdout.take().map(Console::read).unwrap_or_default();
+        let messages = child.stderr.take().map(Console::read).unwrap_or_default();
+        Ok(Self { child, spawned, command, port, console, messages, memory: Memory { file: Arc::new(memory) } })
+    }
+
+    /// When QEMU was started.
+    pub fn spawned(&self) -> Instant {
+        self.spawned
+    }
+
+    /// QEMU's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The TCP port on 127.0.0.1 that leads to the kernel's server.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// QEMU's command line.
+    pub fn command(&self) -> &CommandLine {
+        &self.command
+    }
+
+    /// What the guest prints.
+    pub fn console(&self) -> &Console {
+        &self.console
+    }
+
+    /// The guest's memory, readable while and after the machine runs.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The ledger as it is now, or `None` before the guest's first instruction.
+    pub fn ledger(&self) -> Option<Ledger> {
+        self.memory.ledger()
+    }
+
+    /// Opens a TCP connection to the kernel's server, trying until QEMU's side of it accepts.
+    ///
+    /// That is long before the kernel does; what is sent meanwhile waits in QEMU.
+    pub fn connect(&mut self, timeout: Duration) -> Result<TcpStream, Error> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            match TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) {
+                Ok(connection) => return Ok(connection),
+                Err(error) if error.kind() != io::ErrorKind::ConnectionRefused => {
+                    return Err(Error::io("connect to the machine")(error));
+                }
+                Err(_) => self.check()?,
+            }
+            if Instant::now() > deadline {
+                return Err(self.timed_out("opening QEMU's port", timeout));
+            }
+            thread::sleep(RETRY);
+        }
+    }
+
+    /// An error if QEMU has ended.
+    pub fn check(&mut self) -> Result<(), Error> {
+        match self.child.try_wait().map_err(Error::io("ask for QEMU's state"))? {
+            None => Ok(()),
+            Some(status) => Err(self.ended(status.into())),
+        }
+    }
+
+    /// Waits for QEMU's end: how it ended, or an error if it has not in time.
+    pub fn wait_for_exit(&mut self, timeout: Duration) -> Result<Ending, Error> {
+        if !self.console.wait_closed(timeout) {
+            return Err(self.timed_out("the end of QEMU", timeout));
+        }
+        Ok(self.child.wait().map_err(Error::io("wait for QEMU"))?.into())
+    }
+
+    /// Ends QEMU now.
+    pub fn stop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Console, QEMU's own messages and the command line: what one needs to see when something went wrong.
+    pub fn report(&self) -> String {
+        let mut report = String::new();
+        for (title, text) in [
+            ("console", self.console.text()),
+            ("QEMU's messages", self.messages.text()),
+            ("command", self.command.to_string()),
+        ] {
+            if !text.is_empty() {
+                report.push_str(&format!("--- {title}\n{}\n", text.trim_end()));
+            }
+        }
+        report
+    }
+
+    /// The error for a machine that should still run.
+    pub fn ended(&self, ending: Ending) -> Error {
+        self.console.wait_closed(LAST_WORDS);
+        self.messages.wait_closed(LAST_WORDS);
+        if self.messages.text().contains("Could not set up host forwarding rule") {
+            return Error::PortInUse { port: self.port };
+        }
+        Error::Ended { ending, report: self.report() }
+    }
+
+    fn timed_out(&self, what: &'static str, timeout: Duration) -> Error {
+        Error::TimedOut { what, seconds: timeout.as_secs(), report: self.report() }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The guest's memory as a file on the host.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    file: Arc<Scratch>,
+}
+
+impl Memory {
+    /// The ledger as it is now, or `None` before the guest's first instruction.
+    pub fn ledger(&self) -> Option<Ledger> {
+        let mut bytes = [0; Ledger::SIZE];
+        self.file.file().read_exact_at(&mut bytes, LEDGER).ok()?;
+        let ledger = Ledger::get(&bytes);
+        (ledger.stamps[Phase::Entry as usize] != 0).then_some(ledger)
+    }
+}

@@ -1,0 +1,61 @@
+//! The machines that can be booted, each one a file in `machines/`.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+/// One file in `machines/`: what makes one kind of machine, apart from what every launch decides for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MachineType {
+    /// What the machine is called on command lines and in reports.
+    pub name: String,
+    /// QEMU's program.
+    pub binary: String,
+    /// The Debian package that brings it.
+    pub package: String,
+    /// Argument of `-M`.
+    pub machine: String,
+    /// Argument of `-cpu`.
+    pub cpu: String,
+    /// The network card's device name.
+    pub nic: String,
+    /// Arguments that are always given.
+    pub arguments: Vec<String>,
+}
+
+/// Adding a machine is one file and one line here.
+const FILES: &[&str] = &[include_str!("../machines/microvm.toml")];
+
+static ALL: LazyLock<Vec<MachineType>> = LazyLock::new(|| {
+    FILES.iter().map(|text| toml::from_str(text).expect("a test has parsed every machine file")).collect()
+});
+
+impl MachineType {
+    /// Every machine there is; the first one is the default.
+    pub fn all() -> &'static [Self] {
+        &ALL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_machine_file_parses_and_has_its_own_name() {
+        let mut names: Vec<_> = MachineType::all().iter().map(|machine| &machine.name).collect();
+        assert_eq!(names.len(), FILES.len());
+        assert_eq!(names[0], "microvm");
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), FILES.len());
+    }
+
+    #[test]
+    fn an_unknown_key_in_a_machine_file_is_an_error() {
+        let text = format!("colour = \"red\"\n{}", FILES[0]);
+        let error = toml::from_str::<MachineType>(&text).expect_err("the key is unknown");
+        assert!(error.to_string().contains("colour"), "{error}");
+    }
+}
