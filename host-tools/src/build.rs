@@ -1,5 +1,21 @@
 //! `mayfly build`.
 
+mod bundle;
+mod compose;
+pub(crate) mod elf;
+mod floor;
+pub(crate) mod image;
+mod manifest;
+mod program;
+#[cfg(test)]
+pub(crate) mod sample;
+mod tables;
+
+pub use compose::{ComposeError, compose};
+pub use floor::floor_image;
+pub use manifest::Manifest;
+pub use program::{Function, ProgramError};
+
 use std::process::ExitCode;
 
 /// What `mayfly build` is told.

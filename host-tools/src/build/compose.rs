@@ -1,0 +1,186 @@
+//! Lays out an image: loader, boot block, kernel, bundle and page tables, each where it will be used.
+
+use std::ops::Range;
+
+use mayfly_abi::boot::{
+    BOOT_BLOCK, BOOT_MAGIC, BOOT_VERSION, BootBlock, DEVICES, KERNEL, KERNEL_END, KERNEL_MAP, KERNEL_STACK,
+    KERNEL_STACK_TOP, LOADER,
+};
+use mayfly_abi::wire::Wire;
+use mayfly_abi::{PAGE, page_up};
+
+use super::bundle;
+use super::elf::{self, ElfError};
+use super::image::{self, Load};
+use super::manifest::{Manifest, ManifestError};
+use super::program::Function;
+use super::tables::{self, Region};
+
+/// Why no image can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// The loader cannot be used.
+    #[error("the loader cannot be put into an image")]
+    Loader(#[source] ElfError),
+    /// The kernel cannot be used.
+    #[error("the kernel cannot be put into an image")]
+    Kernel(#[source] ElfError),
+    /// Two functions that the kernel could not tell apart.
+    #[error(transparent)]
+    Same(#[from] ManifestError),
+    /// The image ends where devices begin.
+    #[error("the image would take {} MiB of memory, but {} MiB is the most; put fewer functions into it", .0 >> 20, DEVICES >> 20)]
+    TooBig(u64),
+    /// The file could not be written in memory.
+    #[error("the image's ELF file cannot be written")]
+    Elf(#[from] object::write::Error),
+}
+
+/// Makes the image of a loader and a kernel (ELF executables linked at their places in [`mayfly_abi::boot`]) and
+/// functions. The same input gives the same bytes, whatever the order of the functions.
+pub fn compose(loader: &[u8], kernel: &[u8], functions: &[Function]) -> Result<Vec<u8>, ComposeError> {
+    Manifest::check_distinct(functions.iter().map(|function| &function.manifest))?;
+    let loader = place(loader, LOADER..BOOT_BLOCK).map_err(ComposeError::Loader)?;
+    let kernel = place(kernel, KERNEL_MAP + KERNEL..KERNEL_MAP + KERNEL_END).map_err(ComposeError::Kernel)?;
+    let kernel_loads = kernel.loads(KERNEL_MAP);
+    let kernel_pages = pages_of(&kernel_loads);
+
+    let bundle = bundle::write(functions);
+    let bundle_pages = kernel_pages.end..kernel_pages.end + bundle.len() as u64;
+    let page_table = bundle_pages.end;
+    if page_table > DEVICES {
+        return Err(ComposeError::TooBig(page_table));
+    }
+    let mut mapped: Vec<Region> = kernel_loads.iter().map(region).collect();
+    let mut read_only: Vec<Range<u64>> =
+        mapped.iter().filter(|part| !part.write).map(|part| part.pages.clone()).collect();
+    mapped.push(Region { pages: KERNEL_STACK..KERNEL_STACK_TOP, write: true, execute: false });
+    read_only.push(bundle_pages.clone());
+    let tables = tables::build(page_table, &mapped, &read_only);
+
+    let boot = BootBlock {
+        magic: BOOT_MAGIC,
+        version: BOOT_VERSION,
+        page_table,
+        kernel_entry: kernel.entry,
+        kernel_address: kernel_pages.start,
+        kernel_len: kernel_pages.end - kernel_pages.start,
+        bundle_address: bundle_pages.start,
+        bundle_len: bundle.len() as u64,
+        image_end: page_table + tables.len() as u64,
+        command_line_address: 0,
+        command_line_len: 0,
+    };
+    let mut boot_block = vec![0; PAGE as usize];
+    boot.put(&mut boot_block);
+
+    let mut loads = loader.loads(0);
+    loads.push(Load::data(BOOT_BLOCK, true, boot_block));
+    loads.extend(kernel_loads);
+    loads.push(Load::data(bundle_pages.start, false, bundle));
+    loads.push(Load::data(page_table, true, tables));
+    // The loader lies below BOOT_BLOCK, so its entry point fits.
+    Ok(image::write(loader.entry as u32, &loads)?)
+}
+
+/// Reads an executable that must lie in `room`.
+fn place(bytes: &[u8], room: Range<u64>) -> Result<elf::Executable<'_>, ElfError> {
+    let executable = elf::read(bytes)?;
+    executable.check_placement(room)?;
+    Ok(executable)
+}
+
+impl elf::Executable<'_> {
+    /// Its segments by address, where address `base` is physical address 0.
+    fn loads(&self, base: u64) -> Vec<Load> {
+        let mut loads: Vec<Load> = self
+            .segments
+            .iter()
+            .map(|segment| Load {
+                physical: segment.address - base,
+                memory_len: segment.memory_len,
+                write: segment.write,
+                execute: segment.execute,
+                bytes: segment.bytes.to_vec(),
+            })
+            .collect();
+        loads.sort_by_key(|load| load.physical);
+        loads
+    }
+}
+
+/// From the first to the last page of `loads`, which are sorted and not empty.
+fn pages_of(loads: &[Load]) -> Range<u64> {
+    let ends = loads.iter().map(|load| region(load).pages.end);
+    loads.first().map_or(0, |load| load.physical)..ends.max().unwrap_or(0)
+}
+
+fn region(load: &Load) -> Region {
+    let pages = load.physical..page_up(load.physical + load.memory_len);
+    Region { pages, write: load.write, execute: load.execute }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::sample;
+    use crate::image_file::ImageFile;
+
+    fn compose_kernel(entry: u64, segments: &[(u64, u32, &[u8])]) -> Result<Vec<u8>, String> {
+        compose(&sample::loader(), &sample::elf(entry, segments), &[]).map_err(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            format!("{error}: {}", cause.unwrap_or_default())
+        })
+    }
+
+    #[test]
+    fn everything_lies_one_after_another_from_the_kernel_on() {
+        let image = ImageFile::parse(&sample::image()).expect("valid");
+        let boot = image.boot;
+        assert_eq!((boot.kernel_address, boot.kernel_len), (KERNEL, 2 * PAGE));
+        assert_eq!(boot.kernel_entry, KERNEL_MAP + KERNEL);
+        assert_eq!(boot.bundle_address, KERNEL + 2 * PAGE);
+        assert_eq!(boot.page_table, boot.bundle_address + boot.bundle_len);
+        let tables = image.sections.last().expect("sections");
+        assert_eq!(boot.image_end, tables.address + tables.memory_len);
+        assert_eq!((boot.command_line_address, boot.command_line_len), (0, 0));
+    }
+
+    #[test]
+    fn the_bundle_follows_the_zeroed_memory_of_the_kernel() {
+        // A data segment whose memory is three pages longer than its bytes in the file.
+        let mut kernel = sample::kernel();
+        let second_program_header = 64 + 56;
+        kernel[second_program_header + 40..][..8].copy_from_slice(&(3 * PAGE + 1).to_le_bytes());
+        let image = compose(&sample::loader(), &kernel, &[]).expect("composed");
+        let image = ImageFile::parse(&image).expect("valid");
+        assert_eq!(image.boot.kernel_len, 5 * PAGE);
+        assert_eq!(image.boot.bundle_address, KERNEL + 5 * PAGE);
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_bytes_in_any_order() {
+        let [a, b] = ["a", "b"].map(sample::function);
+        let image = compose(&sample::loader(), &sample::kernel(), &[b, a]).expect("composed");
+        assert!(image == sample::image());
+    }
+
+    #[test]
+    fn a_kernel_out_of_place_is_refused() {
+        let start = KERNEL_MAP + KERNEL;
+        let error = compose_kernel(KERNEL, &[(KERNEL, 5, b"text")]).expect_err("at its physical address");
+        assert!(error.starts_with("the kernel cannot be put into an image: its segment 0x120000.."), "{error}");
+        let long = vec![0x90; (KERNEL_END - KERNEL) as usize + 1];
+        assert!(compose_kernel(start, &[(start, 5, &long[1..])]).is_ok());
+        let error = compose_kernel(start, &[(start, 5, &long)]).expect_err("too long");
+        assert!(error.contains("make it smaller if it does not fit"), "{error}");
+        let error = compose_kernel(start, &[(start, 7, b"text")]).expect_err("writable text");
+        assert!(error.contains("both writable and executable"), "{error}");
+    }
+
+    #[test]
+    fn functions_that_cannot_be_told_apart_are_refused() {
+        let error = compose(&sample::loader(), &sample::kernel(), &["a", "a"].map(sample::function));
+        assert!(matches!(error, Err(ComposeError::Same(_))));
+    }
+}

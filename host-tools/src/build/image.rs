@@ -1,0 +1,113 @@
+//! Writes the ELF file that a machine monitor boots: a PVH note and segments that go where they say.
+
+use std::iter;
+
+use mayfly_abi::PAGE;
+use object::Endianness;
+use object::elf::{self, ProgramFlags, ProgramType};
+use object::write::elf::{FileHeader, ProgramHeader, Writer};
+
+/// Type of the note that names the 32-bit entry point (`XEN_ELFNOTE_PHYS32_ENTRY`).
+pub const PVH_NOTE_TYPE: u32 = 18;
+/// Owner of that note.
+pub const PVH_NOTE_NAME: &[u8; 4] = b"Xen\0";
+
+/// Bytes that the machine monitor puts at a physical address.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Physical address, a multiple of a page.
+    pub physical: u64,
+    /// Bytes in memory; what is beyond `bytes` starts as zero.
+    pub memory_len: u64,
+    /// May be written, says the header. Nothing enforces it but the page tables.
+    pub write: bool,
+    /// May be executed, likewise.
+    pub execute: bool,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Load {
+    /// Data that is all in the file.
+    pub fn data(physical: u64, write: bool, bytes: Vec<u8>) -> Self {
+        Self { physical, memory_len: bytes.len() as u64, write, execute: false, bytes }
+    }
+}
+
+/// The ELF file that loads `loads` and starts, in 32-bit mode without paging, at physical address `entry`.
+pub fn write(entry: u32, loads: &[Load]) -> Result<Vec<u8>, object::write::Error> {
+    let note = pvh_note(entry);
+    let mut out = Vec::new();
+    let mut writer = Writer::new(Endianness::Little, true, &mut out);
+    writer.reserve_file_header();
+    writer.reserve_program_headers(1 + loads.len() as u32);
+    let note_at = writer.reserve(note.len() as u64, 4);
+    let offsets: Vec<u64> = loads.iter().map(|load| writer.reserve(load.bytes.len() as u64, PAGE)).collect();
+
+    writer.write_file_header(&FileHeader {
+        e_type: elf::ET_EXEC,
+        e_machine: elf::EM_X86_64,
+        e_entry: u64::from(entry),
+        ..Default::default()
+    })?;
+    writer.write_align_program_headers();
+    let note_load = Load::data(0, false, note.clone());
+    let note_header = header(elf::PT_NOTE, &note_load, note_at, 4);
+    let load_headers = loads.iter().zip(&offsets).map(|(load, &offset)| header(elf::PT_LOAD, load, offset, PAGE));
+    for header in iter::once(note_header).chain(load_headers) {
+        writer.write_program_header(&header);
+    }
+    writer.pad_until(note_at);
+    writer.write(&note);
+    for (load, &offset) in loads.iter().zip(&offsets) {
+        writer.pad_until(offset);
+        writer.write(&load.bytes);
+    }
+    Ok(out)
+}
+
+fn header(kind: ProgramType, load: &Load, offset: u64, align: u64) -> ProgramHeader {
+    let write = if load.write { elf::PF_W.0 } else { 0 };
+    let execute = if load.execute { elf::PF_X.0 } else { 0 };
+    ProgramHeader {
+        p_type: kind,
+        p_flags: ProgramFlags(elf::PF_R.0 | write | execute),
+        p_offset: offset,
+        // The image describes physical memory; there are no other addresses before the loader has run.
+        p_vaddr: load.physical,
+        p_paddr: load.physical,
+        p_filesz: load.bytes.len() as u64,
+        p_memsz: load.memory_len,
+        p_align: align,
+    }
+}
+
+/// Name length, description length, type, name, description.
+fn pvh_note(entry: u32) -> Vec<u8> {
+    let mut note = Vec::new();
+    for word in [PVH_NOTE_NAME.len() as u32, 4, PVH_NOTE_TYPE] {
+        note.extend_from_slice(&word.to_le_bytes());
+    }
+    note.extend_from_slice(PVH_NOTE_NAME);
+    note.extend_from_slice(&entry.to_le_bytes());
+    note
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::elf::read;
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let code = Load { physical: 0x10_0000, memory_len: 4, write: false, execute: true, bytes: b"code".to_vec() };
+        let bss = Load { physical: 0x10_2000, memory_len: 9000, write: true, execute: false, bytes: vec![] };
+        let image = write(0x10_0002, &[code, Load::data(0x10_1000, false, vec![7; 5000]), bss]).expect("written");
+        let read = read(&image).expect("readable");
+        assert_eq!(read.entry, 0x10_0002);
+        assert_eq!(read.notes, [b"\x04\0\0\0\x04\0\0\0\x12\0\0\0Xen\0\x02\0\x10\0"]);
+        let found: Vec<_> = read.segments.iter().map(|s| (s.physical, s.bytes.len(), s.memory_len, s.write)).collect();
+        assert_eq!(found, [(0x10_0000, 4, 4, false), (0x10_1000, 5000, 5000, false), (0x10_2000, 0, 9000, true)]);
+        assert_eq!(&image[0x1000..0x1004], b"code", "segments start on pages of the file");
+    }
+}
