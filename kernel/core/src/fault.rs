@@ -1,0 +1,218 @@
+//! What went wrong in a function: its name for the client and the log, and where it happened.
+//!
+//! Names are part of the interface: the client reads them in the body of a 502. docs/abi.md lists them.
+
+use core::fmt;
+
+use mayfly_abi::PAGE;
+use mayfly_abi::domain::STACK_BASE;
+
+/// First address that no domain has: where the lower half of the address space ends.
+const USER_HALF_END: u64 = 1 << 47;
+/// How far below the stack an access still counts as its overflow: a frame larger than the guard page steps over it.
+const STACK_REACH: u64 = 64 << 10;
+
+/// Bits of the error code of a page fault.
+mod page_fault {
+    /// The page is mapped; the rights were missing.
+    pub(super) const PRESENT: u64 = 1 << 0;
+    /// The access was a write.
+    pub(super) const WRITE: u64 = 1 << 1;
+    /// The access was an instruction fetch.
+    pub(super) const FETCH: u64 = 1 << 4;
+}
+
+/// Why a function was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What kind of thing it did.
+    pub kind: Kind,
+    /// Address of the instruction; of the call, if the function gave up.
+    pub rip: u64,
+    /// The address it could not access, if it was an access.
+    pub access: Option<Access>,
+}
+
+/// A memory access that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read at this address.
+    Read(u64),
+    /// Write at this address.
+    Write(u64),
+    /// Jump to this address.
+    Jump(u64),
+}
+
+/// The kinds of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Read or write in the first page.
+    NullAccess,
+    /// Access just below the stack.
+    StackOverflow,
+    /// Access to memory of the kernel.
+    KernelAddress,
+    /// Write to text, constants or the request.
+    WriteProtected,
+    /// Jump to memory that holds no code.
+    NoExecute,
+    /// Jump to an address where nothing is mapped.
+    WildJump,
+    /// Read or write at an address where nothing is mapped.
+    Unmapped,
+    /// An instruction that only a kernel may execute, or an address that is not canonical: the CPU does not say which.
+    PrivilegedInstruction,
+    /// A protection violation with an error code, such as a software interrupt.
+    GeneralProtection,
+    /// A stack access at an address that is not canonical.
+    StackSegment,
+    /// Bytes that are no instruction.
+    IllegalInstruction,
+    /// An integer division by zero, or with a quotient that does not fit.
+    DivideError,
+    /// `int3`.
+    Breakpoint,
+    /// A debug trap, such as single stepping.
+    Debug,
+    /// `into`.
+    Overflow,
+    /// `bound`.
+    Bound,
+    /// A misaligned access while alignment checks are on.
+    Alignment,
+    /// An unmasked SSE floating-point exception.
+    Simd,
+    /// An unmasked x87 floating-point exception.
+    X87,
+    /// Any other trap of the CPU.
+    UnknownTrap,
+    /// The function said that it panicked.
+    Panic,
+    /// Its response was refused, and it had no other.
+    BadResponse,
+    /// It came to its end without a response.
+    NoResponse,
+}
+
+impl Fault {
+    /// The fault that a trap taken in user mode means: its `vector`, the `error_code` the CPU pushed (0 if none), the
+    /// faulting `address` (CR2; only read for page faults) and the instruction's address.
+    pub fn classify(vector: u8, error_code: u64, address: u64, rip: u64) -> Self {
+        if vector == 14 {
+            return Self::page_fault(error_code, address, rip);
+        }
+        let kind = match vector {
+            0 => Kind::DivideError,
+            1 => Kind::Debug,
+            3 => Kind::Breakpoint,
+            4 => Kind::Overflow,
+            5 => Kind::Bound,
+            6 => Kind::IllegalInstruction,
+            12 => Kind::StackSegment,
+            13 if error_code == 0 => Kind::PrivilegedInstruction,
+            13 => Kind::GeneralProtection,
+            16 => Kind::X87,
+            17 => Kind::Alignment,
+            19 => Kind::Simd,
+            _ => Kind::UnknownTrap,
+        };
+        Self::new(kind, rip)
+    }
+
+    /// A fault that is no memory access, such as [`Kind::Panic`].
+    pub fn new(kind: Kind, rip: u64) -> Self {
+        Self { kind, rip, access: None }
+    }
+
+    fn page_fault(error_code: u64, address: u64, rip: u64) -> Self {
+        let present = error_code & page_fault::PRESENT != 0;
+        let access = if error_code & page_fault::FETCH != 0 {
+            Access::Jump(address)
+        } else if error_code & page_fault::WRITE != 0 {
+            Access::Write(address)
+        } else {
+            Access::Read(address)
+        };
+        let kind = match access {
+            _ if address >= USER_HALF_END => Kind::KernelAddress,
+            Access::Jump(_) if present => Kind::NoExecute,
+            Access::Jump(_) => Kind::WildJump,
+            Access::Write(_) if present => Kind::WriteProtected,
+            // All of a domain's own pages can be read: this one is mapped for the kernel only.
+            Access::Read(_) if present => Kind::KernelAddress,
+            _ if address < PAGE => Kind::NullAccess,
+            _ if (STACK_BASE - STACK_REACH..STACK_BASE).contains(&address) => Kind::StackOverflow,
+            _ => Kind::Unmapped,
+        };
+        Self { kind, rip, access: Some(access) }
+    }
+
+    /// The kind's name, as the client sees it.
+    pub fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    /// Says what the function did and where, such as `write to 0x241000 at 0x24109a`.
+    pub fn describe(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let rip = self.rip;
+        match self.access {
+            Some(Access::Read(address)) => write!(out, "read of {address:#x} at {rip:#x}"),
+            Some(Access::Write(address)) => write!(out, "write to {address:#x} at {rip:#x}"),
+            Some(Access::Jump(address)) => write!(out, "jump to {address:#x}"),
+            None => write!(out, "{} at {rip:#x}", self.kind.text()),
+        }
+    }
+}
+
+impl Kind {
+    /// The name, as the client sees it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NullAccess => "null-access",
+            Self::StackOverflow => "stack-overflow",
+            Self::KernelAddress => "kernel-address",
+            Self::WriteProtected => "write-protected",
+            Self::NoExecute => "no-execute",
+            Self::WildJump => "wild-jump",
+            Self::Unmapped => "unmapped",
+            Self::PrivilegedInstruction => "privileged-instruction",
+            Self::GeneralProtection => "general-protection",
+            Self::StackSegment => "stack-segment",
+            Self::IllegalInstruction => "illegal-instruction",
+            Self::DivideError => "divide-error",
+            Self::Breakpoint => "breakpoint",
+            Self::Debug => "debug",
+            Self::Overflow => "overflow",
+            Self::Bound => "bound",
+            Self::Alignment => "alignment",
+            Self::Simd => "simd",
+            Self::X87 => "x87",
+            Self::UnknownTrap => "unknown-trap",
+            Self::Panic => "panic",
+            Self::BadResponse => "bad-response",
+            Self::NoResponse => "no-response",
+        }
+    }
+
+    /// What the function did, for kinds that are no memory access.
+    fn text(self) -> &'static str {
+        match self {
+            Self::PrivilegedInstruction => "privileged instruction or non-canonical address",
+            Self::GeneralProtection => "protection violation",
+            Self::StackSegment => "stack access at a non-canonical address",
+            Self::IllegalInstruction => "illegal instruction",
+            Self::DivideError => "division by zero or with too large a quotient",
+            Self::Debug => "debug trap",
+            Self::Overflow => "overflow trap",
+            Self::Bound => "bound trap",
+            Self::Alignment => "misaligned access",
+            Self::Simd => "SSE floating-point exception",
+            Self::X87 => "x87 floating-point exception",
+            Self::UnknownTrap => "unknown trap",
+            Self::BadResponse => "response that breaks the rules",
+            Self::NoResponse => "end without a response",
+            other => other.name(),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The kernel's own answers: plain text, one sentence, and whose fault it is in the status.
+
+use super::response::{HEAD_ROOM, write_head};
+use super::{Method, Reject};
+use crate::image::Image;
+use crate::writer::Writer;
+
+/// Bytes that hold every answer whole.
+pub const ANSWER_MAX: usize = 8 << 10;
+/// Most functions that a 404 names.
+const LISTED: usize = 100;
+/// Bytes at the start of the buffer where the head finds room in front of the body.
+const HEAD_MAX: usize = HEAD_ROOM + 128;
+
+/// Why the kernel answers itself.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// The request is refused: 400, 405, 414, 431, 501 or 505.
+    Rejected(Reject),
+    /// 404: no function has this route. Names those there are.
+    NotFound(&'a Image<'a>),
+    /// 408: the request did not arrive whole in time.
+    TooSlow,
+    /// 413: the body is larger than the function takes.
+    TooLarge {
+        /// Most bytes that it takes.
+        limit: u32,
+    },
+    /// 502: the function broke.
+    Broke {
+        /// The function's name.
+        function: &'a str,
+        /// The fault's name.
+        fault: &'a str,
+        /// Under which the log has more.
+        id: u64,
+    },
+    /// 503: there is no room for another invocation now.
+    Full,
+    /// 504: the function ran past its limit.
+    RanOut {
+        /// The function's name.
+        function: &'a str,
+        /// Milliseconds that it may take.
+        limit_ms: u32,
+        /// Under which the log has more.
+        id: u64,
+    },
+    /// 507: the function asked for more memory than its limit.
+    OutOfMemory {
+        /// The function's name.
+        function: &'a str,
+        /// Pages that it may have.
+        limit_pages: u32,
+        /// Under which the log has more.
+        id: u64,
+    },
+}
+
+impl Answer<'_> {
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Rejected(reject) => reject.status,
+            Self::NotFound(_) => 404,
+            Self::TooSlow => 408,
+            Self::TooLarge { .. } => 413,
+            Self::Broke { .. } => 502,
+            Self::Full => 503,
+            Self::RanOut { .. } => 504,
+            Self::OutOfMemory { .. } => 507,
+        }
+    }
+
+    /// Writes head and body to the start of `out`, and says how many bytes they have. `head_only` answers HEAD.
+    ///
+    /// With [`ANSWER_MAX`] bytes of room the answer is whole. With less, its text is cut, but it stays well-formed
+    /// down to 256 bytes; below that nothing is written.
+    pub fn write(&self, out: &mut [u8], head_only: bool, keep_alive: bool) -> usize {
+        let Some((head_room, body_room)) = out.split_at_mut_checked(HEAD_MAX) else {
+            return 0;
+        };
+        let mut body = Writer::new(body_room);
+        self.write_body(&mut body);
+        let body_len = body.written();
+
+        let mut extra = [0; 128];
+        let mut headers = Writer::new(&mut extra);
+        headers.bytes(b"Content-Type: text/plain; charset=utf-8\r\n");
+        match self.status() {
+            405 => {
+                headers.bytes(b"Allow: ");
+                headers.bytes(Method::ALLOW.as_bytes());
+                headers.bytes(b"\r\n");
+            }
+            503 => headers.bytes(b"Retry-After: 1\r\n"),
+            _ => {}
+        }
+        let headers_len = headers.written();
+        let Some(head_len) = write_head(head_room, self.status(), &extra[..headers_len], body_len as u64, keep_alive)
+        else {
+            return 0;
+        };
+        if head_only {
+            return head_len;
+        }
+        out.copy_within(HEAD_MAX..HEAD_MAX + body_len, head_len);
+        head_len + body_len
+    }
+
+    fn write_body(&self, body: &mut Writer<'_>) {
+        match *self {
+            Self::Rejected(reject) => body.bytes(reject.reason.as_bytes()),
+            Self::NotFound(image) => return list(image, body),
+            Self::TooSlow => body.bytes(b"the request did not arrive in time"),
+            Self::TooLarge { limit } => {
+                body.bytes(b"the body is larger than the ");
+                body.decimal(u64::from(limit));
+                body.bytes(b" bytes that the function takes");
+            }
+            Self::Broke { function, fault, id } => {
+                body.bytes(function.as_bytes());
+                body.bytes(b" broke: ");
+                body.bytes(fault.as_bytes());
+                fault_id(body, id);
+            }
+            Self::Full => body.bytes(b"no room for another invocation now; try again in a second"),
+            Self::RanOut { function, limit_ms, id } => {
+                body.bytes(function.as_bytes());
+                body.bytes(b" ran past its limit of ");
+                body.decimal(u64::from(limit_ms));
+                body.bytes(b" ms");
+                fault_id(body, id);
+            }
+            Self::OutOfMemory { function, limit_pages, id } => {
+                body.bytes(function.as_bytes());
+                body.bytes(b" asked for more memory than its limit of ");
+                body.decimal(u64::from(limit_pages) * 4);
+                body.bytes(b" KiB");
+                fault_id(body, id);
+            }
+        }
+        body.bytes(b"\n");
+    }
+}
+
+fn fault_id(body: &mut Writer<'_>, id: u64) {
+    body.bytes(b" (fault ");
+    body.decimal(id);
+    body.bytes(b")");
+}
+
+fn list(image: &Image<'_>, body: &mut Writer<'_>) {
+    body.bytes(b"no function has this route; there are:\n");
+    for index in 0..image.len().min(LISTED) {
+        if let Some(function) = image.function(index) {
+            body.bytes(b"/");
+            body.bytes(function.route());
+            body.bytes(b"\n");
+        }
+    }
+    if image.len() > LISTED {
+        body.bytes(b"and ");
+        body.decimal((image.len() - LISTED) as u64);
+        body.bytes(b" more\n");
+    }
+}

@@ -1,0 +1,73 @@
+//! HTTP/1.1 as RFC 9110 and RFC 9112 have it: request heads, chunked bodies, response heads, the kernel's own answers.
+//!
+//! Where the RFCs let a server choose between repairing and refusing, this one refuses: a message that two readers can
+//! understand differently is how requests are smuggled.
+
+pub mod answer;
+pub mod chunked;
+pub mod head;
+pub mod response;
+
+/// A request that is refused before a function sees it. Its connection is closed after the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Status code of the answer.
+    pub status: u16,
+    /// A sentence for the client.
+    pub reason: &'static str,
+}
+
+impl Reject {
+    /// A refusal with 400.
+    pub const fn bad(reason: &'static str) -> Self {
+        Self { status: 400, reason }
+    }
+}
+
+/// A request method that functions can be asked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `HEAD`
+    Head,
+    /// `POST`
+    Post,
+    /// `PUT`
+    Put,
+    /// `PATCH`
+    Patch,
+    /// `DELETE`
+    Delete,
+    /// `OPTIONS`
+    Options,
+}
+
+impl Method {
+    /// Every method, as the value of an `Allow` header.
+    pub const ALLOW: &'static str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+    /// The method with this name, which is case-sensitive.
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"POST" => Self::Post,
+            b"PUT" => Self::Put,
+            b"PATCH" => Self::Patch,
+            b"DELETE" => Self::Delete,
+            b"OPTIONS" => Self::Options,
+            _ => return None,
+        })
+    }
+}
+
+/// A byte that may stand in a token: a method, a field name (RFC 9110, 5.6.2).
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// A byte that may stand in a field value: anything but controls, and the tab (RFC 9110, 5.5).
+pub(crate) fn is_value_byte(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}

@@ -1,0 +1,361 @@
+//! The bundle, read in place: which functions there are, and what each one's memory is to look like.
+//!
+//! Opening a bundle costs the same however many functions it has. A function's record is checked when it is first
+//! used, and what comes out, a [`Plan`], can be mapped without further questions.
+
+use core::fmt;
+
+use mayfly_abi::domain::{BODY_MAX, MEMORY_MAX, PROGRAM_BASE, PROGRAM_END};
+use mayfly_abi::image::{
+    BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, NAME_MAX, RECORD_CHECKED, ROUTE_MAX,
+    SEGMENT_EXECUTE, SEGMENT_WRITE, SEGMENTS, SegmentRecord,
+};
+use mayfly_abi::wire::{Wire, checksum};
+use mayfly_abi::{ABI_VERSION, PAGE, page_up};
+
+const HEADER_SIZE: usize = BundleHeader::SIZE;
+const RECORD_SIZE: usize = FunctionRecord::SIZE;
+
+/// A view of a bundle whose header holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Image<'a> {
+    records: &'a [[u8; RECORD_SIZE]],
+    /// Offset of the first byte behind the table.
+    contents: u64,
+    /// Length of the bundle.
+    len: u64,
+}
+
+impl<'a> Image<'a> {
+    /// Checks the header of the bundle at the start of `bytes`, and that its table lies inside.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, ImageError> {
+        let start: &[u8; HEADER_SIZE] = bytes.first_chunk().ok_or(ImageError::TooShort)?;
+        let header = BundleHeader::get(start);
+        if header.magic != BUNDLE_MAGIC {
+            return Err(ImageError::Magic);
+        }
+        if header.format_version != FORMAT_VERSION {
+            return Err(ImageError::Format(header.format_version));
+        }
+        if header.header_checksum != checksum(&start[..HEADER_CHECKED]) {
+            return Err(ImageError::Checksum);
+        }
+        if header.abi_version != ABI_VERSION {
+            return Err(ImageError::Abi(header.abi_version));
+        }
+        if header.total_len > bytes.len() as u64 {
+            return Err(ImageError::Truncated { stated: header.total_len, found: bytes.len() as u64 });
+        }
+        let table_len = u64::from(header.function_count) * RECORD_SIZE as u64;
+        let table = header.table_offset..header.table_offset.saturating_add(table_len);
+        let shape_holds = header.record_size as usize == RECORD_SIZE
+            && header.total_len.is_multiple_of(PAGE)
+            && table.start >= HEADER_SIZE as u64
+            && table.end <= header.total_len;
+        if !shape_holds {
+            return Err(ImageError::Table);
+        }
+        let (records, _) = bytes[table.start as usize..table.end as usize].as_chunks();
+        Ok(Self { records, contents: table.end, len: header.total_len })
+    }
+
+    /// Number of functions.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there are no functions.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The function that `route`, a path segment without slashes, reaches.
+    pub fn find(&self, route: &[u8]) -> Option<Function<'a>> {
+        // A zero in a route would make it equal to a shorter one's padding.
+        if route.is_empty() || route.len() > ROUTE_MAX || route.contains(&0) {
+            return None;
+        }
+        let mut key = [0; ROUTE_MAX];
+        key[..route.len()].copy_from_slice(route);
+        let index = self.records.binary_search_by(|record| record[..ROUTE_MAX].cmp(&key)).ok()?;
+        self.function(index)
+    }
+
+    /// The function at `index` in the order of routes.
+    pub fn function(&self, index: usize) -> Option<Function<'a>> {
+        Some(Function { image: *self, record: self.records.get(index)?, index })
+    }
+}
+
+/// A function of the bundle, its record not yet checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Function<'a> {
+    image: Image<'a>,
+    record: &'a [u8; RECORD_SIZE],
+    index: usize,
+}
+
+/// What a function's domain is made from. Every field has been checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan<'a> {
+    /// Printable ASCII without spaces.
+    pub name: &'a str,
+    /// An address in an executable segment.
+    pub entry: u64,
+    /// The most that an invocation may have.
+    pub limits: Limits,
+    segments: [Segment; SEGMENTS],
+    segment_count: usize,
+}
+
+/// A run of pages of a program. No two overlap, and all lie between [`PROGRAM_BASE`] and [`PROGRAM_END`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Segment {
+    /// First address in the domain, on a page boundary.
+    pub address: u64,
+    /// Pages in memory, at least one.
+    pub pages: u32,
+    /// Where its bytes lie in the bundle, on a page boundary.
+    pub offset: u64,
+    /// Bytes in the bundle; zeros follow up to the end of the pages. If the segment is not writable, the bundle's own
+    /// pages are all of it.
+    pub file_len: u32,
+    /// What the function may do with it.
+    pub rights: Rights,
+}
+
+/// What a function may do with a segment: never both write and execute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rights {
+    /// Constants.
+    #[default]
+    Read,
+    /// Data: private to each domain.
+    ReadWrite,
+    /// Text.
+    ReadExecute,
+}
+
+/// The most that an invocation may have, none of it zero except the bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Pages of private memory: data, stack and heap together. Holds the data and one page of stack at least.
+    pub memory_pages: u32,
+    /// Milliseconds.
+    pub timeout_ms: u32,
+    /// Bytes of request body, at most [`BODY_MAX`].
+    pub request: u32,
+    /// Bytes of response body, at most [`BODY_MAX`].
+    pub response: u32,
+    /// Invocations at once.
+    pub concurrency: u32,
+}
+
+impl<'a> Function<'a> {
+    /// Position in the order of routes.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The path segment that reaches the function.
+    pub fn route(&self) -> &'a [u8] {
+        unpadded(&self.record[..ROUTE_MAX])
+    }
+
+    /// Checks the function's record and says what its domain is made from.
+    pub fn check(&self) -> Result<Plan<'a>, RecordError> {
+        let record = FunctionRecord::get(self.record);
+        if record.checksum != checksum(&self.record[..RECORD_CHECKED]) {
+            return Err(RecordError::Checksum);
+        }
+        let name = unpadded(&self.record[ROUTE_MAX..ROUTE_MAX + NAME_MAX]);
+        let name = core::str::from_utf8(name).map_err(|_| RecordError::Name)?;
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(RecordError::Name);
+        }
+
+        let mut segments = [Segment::default(); SEGMENTS];
+        let mut segment_count = 0;
+        let mut entry_is_code = false;
+        let mut private_pages = 1;
+        for raw in &record.segments {
+            if raw.memory_len == 0 && raw.file_len == 0 {
+                continue;
+            }
+            let segment = self.image.segment(raw)?;
+            if segments[..segment_count].iter().any(|other| overlap(other, &segment)) {
+                return Err(RecordError::Overlap);
+            }
+            match segment.rights {
+                Rights::ReadExecute => {
+                    let code = segment.address..segment.address + u64::from(segment.file_len);
+                    entry_is_code |= code.contains(&record.entry);
+                }
+                Rights::ReadWrite => private_pages += segment.pages,
+                Rights::Read => {}
+            }
+            segments[segment_count] = segment;
+            segment_count += 1;
+        }
+        if !entry_is_code {
+            return Err(RecordError::Entry);
+        }
+
+        let limits = Limits {
+            memory_pages: record.memory_pages,
+            timeout_ms: record.timeout_ms,
+            request: record.request_limit,
+            response: record.response_limit,
+            concurrency: record.concurrency,
+        };
+        if u64::from(limits.memory_pages) > MEMORY_MAX / PAGE || limits.memory_pages < private_pages {
+            return Err(RecordError::Memory);
+        }
+        let bodies_fit = u64::from(limits.request.max(limits.response)) <= BODY_MAX;
+        if !bodies_fit || limits.timeout_ms == 0 || limits.concurrency == 0 {
+            return Err(RecordError::Limits);
+        }
+        Ok(Plan { name, entry: record.entry, limits, segments, segment_count })
+    }
+}
+
+impl Plan<'_> {
+    /// The program's segments, in the order of the record.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments[..self.segment_count]
+    }
+}
+
+impl Image<'_> {
+    fn segment(&self, raw: &SegmentRecord) -> Result<Segment, RecordError> {
+        let rights = match raw.flags {
+            0 => Rights::Read,
+            SEGMENT_WRITE => Rights::ReadWrite,
+            SEGMENT_EXECUTE => Rights::ReadExecute,
+            _ => return Err(RecordError::Rights),
+        };
+        if !raw.address.is_multiple_of(PAGE) || !raw.offset.is_multiple_of(PAGE) {
+            return Err(RecordError::Alignment);
+        }
+        let memory_len = page_up(u64::from(raw.memory_len));
+        let file_len = page_up(u64::from(raw.file_len));
+        // What cannot be written is mapped from the bundle, so the bundle must have all of it.
+        if raw.file_len > raw.memory_len || (rights != Rights::ReadWrite && memory_len > file_len) {
+            return Err(RecordError::Length);
+        }
+        if raw.address < PROGRAM_BASE || raw.address.saturating_add(memory_len) > PROGRAM_END {
+            return Err(RecordError::Address);
+        }
+        // The table and the header are not a function's to see.
+        if file_len > 0 && (raw.offset < self.contents || raw.offset.saturating_add(file_len) > self.len) {
+            return Err(RecordError::Source);
+        }
+        let pages = (memory_len / PAGE) as u32;
+        Ok(Segment { address: raw.address, pages, offset: raw.offset, file_len: raw.file_len, rights })
+    }
+}
+
+fn overlap(one: &Segment, other: &Segment) -> bool {
+    let end = |segment: &Segment| segment.address + u64::from(segment.pages) * PAGE;
+    one.address < end(other) && other.address < end(one)
+}
+
+fn unpadded(field: &[u8]) -> &[u8] {
+    let len = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
+    &field[..len]
+}
+
+/// Why a bundle cannot be used at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageError {
+    /// It ends within its header.
+    TooShort,
+    /// It does not start with the magic number.
+    Magic,
+    /// Its layouts have another version: this one.
+    Format(u32),
+    /// Its header has changed since it was written.
+    Checksum,
+    /// Its functions were built for another version of the calls: this one.
+    Abi(u32),
+    /// It is shorter than its header states.
+    Truncated {
+        /// Bytes that the header states.
+        stated: u64,
+        /// Bytes there are.
+        found: u64,
+    },
+    /// Its table has records of another size, or lies outside.
+    Table,
+}
+
+impl fmt::Display for ImageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooShort => f.write_str("the bundle ends within its header; build the image again"),
+            Self::Magic => {
+                f.write_str("there is no bundle where the image should have one; build it with `mayfly build`")
+            }
+            Self::Format(found) => write!(
+                f,
+                "the bundle has format version {found} and this kernel reads {FORMAT_VERSION}; \
+                 build the image with the tool that comes with the kernel"
+            ),
+            Self::Checksum => f.write_str("the bundle's header is damaged; build or copy the image again"),
+            Self::Abi(found) => write!(
+                f,
+                "the functions were built for ABI version {found} and this kernel has {ABI_VERSION}; \
+                 build them again with its SDK"
+            ),
+            Self::Truncated { stated, found } => {
+                write!(f, "the bundle should have {stated} bytes and has {found}; copy the image again")
+            }
+            Self::Table => f.write_str("the bundle's table does not lie inside the bundle; build the image again"),
+        }
+    }
+}
+
+/// Why one function of a bundle cannot be used. The others still can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordError {
+    /// The record has changed since it was written.
+    Checksum,
+    /// The name is empty or not printable ASCII.
+    Name,
+    /// A segment is both writable and executable, or has unknown flags.
+    Rights,
+    /// A segment does not start on a page boundary.
+    Alignment,
+    /// A segment has more bytes in the bundle than in memory, or cannot be written and has fewer pages.
+    Length,
+    /// A segment lies outside the address range of programs.
+    Address,
+    /// A segment's bytes lie outside the bundle's contents.
+    Source,
+    /// Two segments overlap.
+    Overlap,
+    /// The entry point lies in no executable segment.
+    Entry,
+    /// The memory limit does not hold the data and a page of stack, or exceeds what a domain can map.
+    Memory,
+    /// A body limit exceeds the maximum, or a limit that must not be zero is.
+    Limits,
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Checksum => "the function's record is damaged; build or copy the image again",
+            Self::Name => "the function's name is empty or not printable ASCII; rename it and build the image again",
+            Self::Rights => "a segment of the function is both writable and executable; link it with the SDK's script",
+            Self::Alignment => "a segment of the function is not on a page boundary; link it with the SDK's script",
+            Self::Length => "a segment of the function lacks bytes in the bundle; build the image again",
+            Self::Address => "a segment of the function lies outside the program range; link it with the SDK's script",
+            Self::Source => "a segment of the function lies outside the bundle; build the image again",
+            Self::Overlap => "two segments of the function overlap; link it with the SDK's script",
+            Self::Entry => "the function's entry point lies in no executable segment; link it with the SDK's script",
+            Self::Memory => "the function's memory limit is below its data or above the maximum; change its manifest",
+            Self::Limits => "one of the function's limits is zero or above the maximum; change its manifest",
+        })
+    }
+}

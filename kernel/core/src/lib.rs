@@ -1,0 +1,16 @@
+//! What the kernel decides, apart from what it does: no hardware, no `unsafe`, no allocation, tested on the host.
+//!
+//! Each module turns bytes or numbers from outside the kernel (a client, a function, the image, the command line)
+//! into checked values, or into the kernel's own answer about them. If it has an address to touch, it is not here.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod call;
+pub mod claim;
+pub mod clock;
+pub mod command_line;
+pub mod digits;
+pub mod fault;
+pub mod http;
+pub mod image;
+pub mod writer;
