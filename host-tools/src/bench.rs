@@ -1,12 +1,33 @@
-//! `mayfly bench`.
+//! `mayfly bench`: measures, and says on what it measured.
+
+mod boot;
+mod client;
+mod context;
+mod measure;
+mod record;
+mod statistics;
+mod table;
+mod waterfall;
 
 use std::process::ExitCode;
 
-/// What `mayfly bench` is told.
+use clap::Subcommand;
+
+/// Measures a Mayfly image
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Boot(boot::Args),
+}
 
 /// Carries out `mayfly bench`.
-pub fn main(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`mayfly bench` is not there yet")
+pub fn main(args: Args) -> anyhow::Result<ExitCode> {
+    match args.what {
+        What::Boot(args) => boot::main(args),
+    }
 }

@@ -23,8 +23,8 @@ impl Guest {
     #[must_use]
     pub fn stamp(self, phase: Phase) -> Self {
         let address = (LEDGER + phase.offset() as u64) as u32;
-        // rdtsc; mov [address], eax; mov [address + 4], edx
-        self.bytes(&[0x0f, 0x31, 0xa3]).number(address).bytes(&[0x89, 0x15]).number(address + 4)
+        // rdtsc; mov [address + 4], edx; mov [address], eax
+        self.bytes(&[0x0f, 0x31, 0x89, 0x15]).number(address + 4).bytes(&[0xa3]).number(address)
     }
 
     /// Prints on QEMU's debug console.

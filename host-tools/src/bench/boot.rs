@@ -1,0 +1,82 @@
+//! `mayfly bench boot`: from the spawn of QEMU to the first byte of a response, run by run beside its floor.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use mayfly_qemu::{accelerator, tsc_hz};
+use tempfile::NamedTempFile;
+
+use super::context::Context;
+use super::measure;
+use super::record::{self, Report, Run};
+use super::table::Table;
+use super::waterfall::Waterfall;
+use crate::build::floor_image;
+
+/// Measures the time from power-on to the first response byte
+///
+/// Every boot follows a boot of an empty guest on the same machine: the floor, below which no kernel can be. The guest
+/// leaves a time stamp at each phase; they are read from outside and put on the host's clock.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// How many boots to measure
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Write all runs, their summary and what they were measured on to a file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// The image to boot
+    #[arg(long, default_value = "build/mayfly.elf")]
+    image: PathBuf,
+    /// What to ask the image for
+    #[arg(long, default_value = "/hello")]
+    path: String,
+    /// What executes the guest: auto, tcg or kvm
+    #[arg(long, default_value = "auto")]
+    accel: accelerator::Choice,
+}
+
+/// Carries out `mayfly bench boot`. Fails if the phases do not add up.
+pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
+    let hz = tsc_hz().context("this host's TSC has no steady rate, so boots cannot be measured on it")?;
+    let verdict = accelerator::choose(args.accel)?;
+    let mut floor = NamedTempFile::with_suffix(".elf")?;
+    floor.write_all(&floor_image()?)?;
+    let context = Context::gather(&args.image, &verdict)
+        .with_context(|| format!("the image {} cannot be measured", args.image.display()))?;
+
+    let measure = || -> anyhow::Result<Run> {
+        Ok(Run {
+            floor: measure::floor(floor.path(), verdict.accelerator, hz)?,
+            boot: measure::boot(&args.image, verdict.accelerator, hz, &args.path)?,
+        })
+    };
+    let runs = repeat(args.runs, measure)?;
+    let report = Report::of(&runs).context("there are no runs")?;
+
+    println!("spawn of QEMU to the first byte of GET {}, {} runs, each beside a floor", args.path, runs.len());
+    println!("{context}\n\n{}\n{}", Table(&report), Waterfall(&report.rows));
+    if let Some(path) = &args.json {
+        write_json(path, &context, &runs, &report)?;
+    }
+    Ok(if report.adds_up() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Measures `runs` times and shows how far it is; a first time is not counted, because it fills the host's caches.
+fn repeat(runs: u32, measure: impl Fn() -> anyhow::Result<Run>) -> anyhow::Result<Vec<Run>> {
+    let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}, {eta} left")?;
+    let bar = ProgressBar::new(u64::from(runs)).with_style(style).with_message("measuring");
+    measure()?;
+    let runs = (0..runs).map(|_| measure().inspect(|_| bar.inc(1))).collect();
+    bar.finish_and_clear();
+    runs
+}
+
+fn write_json(path: &Path, context: &Context, runs: &[Run], report: &Report) -> anyhow::Result<()> {
+    record::write_json(path, context, runs, report)?;
+    println!("all runs: {}", path.display());
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The client of a boot: one connection, opened as early as it can be, one request, and the times of both.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use mayfly_qemu::Machine;
+
+/// How long QEMU may take to open its port, and the guest to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the client saw, in time since QEMU was started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// QEMU accepted the connection; the guest knows nothing of it yet.
+    pub(super) connected: Duration,
+    /// The whole request was handed to the operating system.
+    pub(super) sent: Duration,
+    /// The first byte of the response was there.
+    pub(super) first_byte: Duration,
+    /// The last byte of the response was there.
+    pub(super) last_byte: Duration,
+}
+
+/// Asks for `path` and waits for the whole answer, which must be a success.
+pub(super) fn exchange(machine: &mut Machine, path: &str) -> anyhow::Result<Seen> {
+    let spawned = machine.spawned();
+    let since = |instant: Instant| instant - spawned;
+    let mut connection = machine.connect(PATIENCE)?;
+    let connected = since(Instant::now());
+    connection.set_nodelay(true)?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: mayfly\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).context("the request cannot be sent")?;
+    let sent = since(Instant::now());
+
+    let mut response = Vec::new();
+    let mut buffer = [0; 16 << 10];
+    let mut first_byte = None;
+    loop {
+        let len = match connection.read(&mut buffer) {
+            Ok(len) => len,
+            Err(error) => {
+                machine.check()?;
+                bail!("no answer ({error})\n{}", machine.report());
+            }
+        };
+        let now = since(Instant::now());
+        if len == 0 {
+            machine.check()?;
+            bail!("the connection was closed within the response\n{}", machine.report());
+        }
+        response.extend_from_slice(&buffer[..len]);
+        let first_byte = *first_byte.get_or_insert(now);
+        if let Some((status, whole)) = head(&response)?
+            && response.len() >= whole
+        {
+            ensure!((200..300).contains(&status), "GET {path} was answered with status {status}");
+            return Ok(Seen { connected, sent, first_byte, last_byte: now });
+        }
+    }
+}
+
+/// Status of a response and its length, head included, once the head is complete.
+fn head(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut response = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(head_len) = response.parse(bytes).context("the response is not HTTP")? else {
+        return Ok(None);
+    };
+    let status = response.code.unwrap_or_default();
+    let body_len = response
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("content-length"))
+        .and_then(|header| std::str::from_utf8(header.value).ok()?.parse::<usize>().ok())
+        .context("the response has no Content-Length")?;
+    Ok(Some((status, head_len + body_len)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_whole_when_its_length_says_so() {
+        let bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+        assert_eq!(head(&bytes[..20]).expect("so far it is HTTP"), None);
+        assert_eq!(head(bytes).expect("it is HTTP"), Some((200, bytes.len())));
+    }
+
+    #[test]
+    fn what_is_not_http_or_has_no_length_is_an_error() {
+        assert!(head(b"SSH-2.0-OpenSSH\r\n\r\n").is_err());
+        assert!(head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+    }
+}

@@ -1,0 +1,159 @@
+//! One measured boot, and one measured floor.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use mayfly_abi::ledger::Phase;
+use mayfly_qemu::clock::{JoinedClock, Sighting, Watch};
+use mayfly_qemu::{Accelerator, Launch};
+
+use super::client::{self, Seen};
+
+/// How long an empty guest may take to its first instruction.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who reached a point of the boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Guest,
+    Host,
+}
+
+/// A point of a boot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Event {
+    pub(super) name: &'static str,
+    pub(super) side: Side,
+    /// Milliseconds since QEMU was started.
+    pub(super) at: f64,
+}
+
+/// One boot: what was reached when.
+#[derive(Clone, Debug)]
+pub(super) struct Boot {
+    /// In the order of their times.
+    pub(super) events: Vec<Event>,
+    /// Milliseconds from spawn to the first byte.
+    pub(super) first_byte: f64,
+    /// Milliseconds of that which the separately measured parts explain.
+    pub(super) accounted: f64,
+    /// Milliseconds by which the guest's times may be off.
+    pub(super) uncertainty: f64,
+}
+
+fn launch(image: &Path, accelerator: Accelerator) -> Launch {
+    Launch::new(image).accelerator(accelerator)
+}
+
+/// Milliseconds from spawn to the first instruction of the empty guest in `image`.
+pub(super) fn floor(image: &Path, accelerator: Accelerator, hz: u64) -> anyhow::Result<f64> {
+    let mut machine = launch(image, accelerator).start()?;
+    let watch = Watch::start(&machine);
+    let deadline = Instant::now() + PATIENCE;
+    while machine.ledger().is_none() {
+        machine.check()?;
+        if Instant::now() > deadline {
+            bail!("the empty guest did not start within {PATIENCE:?}\n{}", machine.report());
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    let seen = watch.finish();
+    let clock = JoinedClock::new(&seen, hz).context("the empty guest's first instruction was not seen")?;
+    Ok(milliseconds(clock.at(seen[0].ticks)))
+}
+
+/// Boots `image` and asks it for `path`.
+pub(super) fn boot(image: &Path, accelerator: Accelerator, hz: u64, path: &str) -> anyhow::Result<Boot> {
+    let mut machine = launch(image, accelerator).start()?;
+    let watch = Watch::start(&machine);
+    let seen = client::exchange(&mut machine, path)?;
+    let sightings = watch.finish();
+    join(&sightings, seen, hz)
+}
+
+/// Puts what the guest stamped and what the client saw on one clock.
+fn join(sightings: &[Sighting], seen: Seen, hz: u64) -> anyhow::Result<Boot> {
+    let clock = JoinedClock::new(sightings, hz)
+        .context("the clocks of guest and host do not fit together: the host's TSC has no steady rate")?;
+    let guest = sightings.iter().map(|sighting| (sighting.phase.name(), Side::Guest, clock.at(sighting.ticks)));
+    let host = [
+        ("port open", seen.connected),
+        ("request sent", seen.sent),
+        ("first byte", seen.first_byte),
+        ("last byte", seen.last_byte),
+    ];
+    let host = host.into_iter().map(|(name, at)| (name, Side::Host, at));
+    let mut events: Vec<_> =
+        guest.chain(host).map(|(name, side, at)| Event { name, side, at: milliseconds(at) }).collect();
+    events.sort_by(|a, b| a.at.total_cmp(&b.at));
+    Ok(Boot {
+        events,
+        first_byte: milliseconds(seen.first_byte),
+        accounted: accounted(sightings, seen, hz)?,
+        uncertainty: milliseconds(clock.uncertainty()),
+    })
+}
+
+/// The time to the first byte, added up from parts that are measured independently of each other and of the joined
+/// clock: QEMU's start by the host's clock, the guest's work by the guest's, the way back by the host's.
+fn accounted(sightings: &[Sighting], seen: Seen, hz: u64) -> anyhow::Result<f64> {
+    let find = |phase| sightings.iter().find(|sighting| sighting.phase == phase);
+    let (Some(entry), Some(response)) = (find(Phase::Entry), find(Phase::Response)) else {
+        bail!("the guest answered without stamping its entry and its response in the ledger");
+    };
+    let middle = |sighting: &Sighting| milliseconds(sighting.after + sighting.before) / 2.0;
+    let start = middle(entry);
+    let guest = (response.ticks - entry.ticks) as f64 / hz as f64 * 1e3;
+    let way_back = milliseconds(seen.first_byte) - middle(response);
+    Ok(start + guest + way_back)
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sighting(phase: Phase, ticks: u64, after_us: u64, before_us: u64) -> Sighting {
+        let us = Duration::from_micros;
+        Sighting { phase, ticks, after: us(after_us), before: us(before_us) }
+    }
+
+    fn seen() -> Seen {
+        let ms = Duration::from_millis;
+        Seen { connected: ms(15), sent: ms(16), first_byte: ms(30), last_byte: ms(31) }
+    }
+
+    #[test]
+    fn guest_and_host_events_are_put_in_one_order() {
+        // 1 MHz: a tick is a microsecond. Entry at 20 ms, response at 29 ms.
+        let sightings =
+            [sighting(Phase::Entry, 1000, 19_900, 20_100), sighting(Phase::Response, 10_000, 28_900, 29_100)];
+        let boot = join(&sightings, seen(), 1_000_000).expect("the clocks fit");
+        let names: Vec<_> = boot.events.iter().map(|event| event.name).collect();
+        assert_eq!(names, ["port open", "request sent", "entry", "response queued", "first byte", "last byte"]);
+        assert!((boot.events[2].at - 20.0).abs() < 1e-9);
+        assert!((boot.accounted - 30.0).abs() < 1e-9);
+        assert!((boot.uncertainty - 0.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_wrong_rate_leaves_time_unaccounted_for_or_joins_nothing() {
+        let sightings =
+            [sighting(Phase::Entry, 1000, 15_000, 25_000), sighting(Phase::Response, 10_000, 24_000, 34_000)];
+        let boot = join(&sightings, seen(), 2_000_000).expect("so coarse sightings fit any rate");
+        assert!((boot.accounted - 25.5).abs() < 1e-9, "{boot:?}");
+        let sightings =
+            [sighting(Phase::Entry, 1000, 19_900, 20_100), sighting(Phase::Response, 10_000, 28_900, 29_100)];
+        assert!(join(&sightings, seen(), 2_000_000).is_err());
+    }
+
+    #[test]
+    fn a_guest_that_stamps_no_response_cannot_be_measured() {
+        assert!(join(&[sighting(Phase::Entry, 1000, 19_900, 20_100)], seen(), 1_000_000).is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! A report as a table for people.
+
+use std::fmt;
+
+use super::record::{Report, TOLERANCE};
+use super::statistics::Summary;
+
+/// `Display` writes the table.
+pub(super) struct Table<'a>(pub(super) &'a Report);
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        writeln!(out, "{:<30}{:>8}{:>8}{:>8}{:>9}", "ms since spawn", "min", "median", "p95", "step")?;
+        row(out, "floor", "empty guest", &report.floor, "")?;
+        for line in &report.rows {
+            let side = if line.guest { "guest" } else { "host" };
+            row(out, line.name, side, &line.since_spawn, &format!("{:+.2}", line.step))?;
+        }
+        let Report { floor, first_byte, ratio, difference, unaccounted, uncertainty, .. } = report;
+        writeln!(
+            out,
+            "\nfirst byte {:.2} ms = floor {:.2} ms × {ratio:.2}; the median run is {difference:.2} ms above its floor",
+            first_byte.median, floor.median
+        )?;
+        writeln!(
+            out,
+            "the phases add up to the wall time within {:.2} % (limit {:.0} %): {}; guest times are exact to ±{:.0} µs",
+            unaccounted * 100.0,
+            TOLERANCE * 100.0,
+            if report.adds_up() { "ok" } else { "NOT OK" },
+            uncertainty * 1e3
+        )
+    }
+}
+
+fn row(out: &mut fmt::Formatter<'_>, name: &str, side: &str, summary: &Summary, step: &str) -> fmt::Result {
+    let Summary { min, median, p95 } = summary;
+    let line = format!("{name:<18}{side:<12}{min:>8.2}{median:>8.2}{p95:>8.2}{step:>9}");
+    writeln!(out, "{}", line.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::run;
+    use super::*;
+
+    #[test]
+    fn the_table_has_a_line_for_each_event_and_the_verdict() {
+        let report = Report::of(&[run(&[("entry", 20.5), ("first byte", 26.0)])]).expect("there is a run");
+        let text = Table(&report).to_string();
+        assert_eq!(
+            text,
+            "\
+ms since spawn                     min  median     p95     step
+floor             empty guest    20.00   20.00   20.00
+entry             guest          20.50   20.50   20.50   +20.50
+first byte        guest          26.00   26.00   26.00    +5.50
+
+first byte 26.00 ms = floor 20.00 ms × 1.30; the median run is 6.00 ms above its floor
+the phases add up to the wall time within 1.00 % (limit 2 %): ok; guest times are exact to ±50 µs
+"
+        );
+    }
+
+    #[test]
+    fn parts_that_do_not_add_up_are_said_so() {
+        let mut odd = run(&[("entry", 20.0), ("first byte", 25.0)]);
+        odd.boot.accounted = 26.0;
+        let report = Report::of(&[odd]).expect("there is a run");
+        assert!(!report.adds_up());
+        assert!(Table(&report).to_string().contains("within 4.00 % (limit 2 %): NOT OK"));
+    }
+}
