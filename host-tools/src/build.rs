@@ -1,28 +1,133 @@
-//! `mayfly build`.
+//! `mayfly build`: from folders with functions to one image that a machine monitor boots.
 
 mod bundle;
+mod c;
+mod cargo;
 mod compose;
 pub(crate) mod elf;
 mod floor;
 pub(crate) mod image;
 mod manifest;
 mod program;
+mod progress;
 #[cfg(test)]
 pub(crate) mod sample;
+mod source;
 mod tables;
 
-pub use compose::{ComposeError, compose};
-pub use floor::floor_image;
-pub use manifest::Manifest;
-pub use program::{Function, ProgramError};
-
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What `mayfly build` is told.
+use anyhow::{Context, Result, bail};
+use mayfly_abi::page_up;
+
+pub use compose::{ComposeError, compose};
+pub use elf::ElfError;
+pub use floor::floor_image;
+pub use manifest::{Manifest, ManifestError, is_name, name_rule, show_size};
+pub use program::{Function, Memory, ProgramError};
+pub use source::{examples, source_root};
+
+/// Where an image goes if nothing else is said, and where `mayfly run` finds it.
+pub const DEFAULT_IMAGE: &str = "build/mayfly.elf";
+
+/// Build an image from functions.
+///
+/// Each DIR holds one function: a mayfly.toml beside a Cargo.toml (Rust) or *.c files (C). Without any DIR, the image
+/// holds the example functions of the source tree.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = "Example:\n  mayfly build functions/hello mine -o build/two.elf")]
+pub struct Args {
+    /// Folders of functions.
+    #[arg(value_name = "DIR")]
+    dirs: Vec<PathBuf>,
+    /// The image to write.
+    #[arg(short, long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
+    output: PathBuf,
+}
+
+/// What was built.
+#[derive(Debug)]
+pub struct Report {
+    /// Bytes of the image.
+    pub image_len: u64,
+    /// Its functions, by route.
+    pub functions: Vec<Function>,
+}
 
 /// Carries out `mayfly build`.
-pub fn main(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`mayfly build` is not there yet")
+pub fn main(args: Args) -> Result<ExitCode> {
+    let dirs = if args.dirs.is_empty() { examples()? } else { args.dirs };
+    let report = build(&dirs, &args.output)?;
+    println!("{}: {} bytes", args.output.display(), report.image_len);
+    for function in &report.functions {
+        let Manifest { name, route, memory, timeout_ms, .. } = &function.manifest;
+        let (size, memory) = (show_size(function.image_len()), show_size(*memory));
+        println!("  /{route:<16} {name:<16} {size:>6} in the image, at most {memory} and {timeout_ms} ms");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the functions in `dirs`, the kernel and the loader, and writes their image to `output`: all of it or, on
+/// an error, nothing.
+pub fn build(dirs: &[PathBuf], output: &Path) -> Result<Report> {
+    if dirs.is_empty() {
+        bail!("there is no function to build; `mayfly new NAME` makes one");
+    }
+    let manifests = dirs.iter().map(|dir| Manifest::read(dir)).collect::<Result<Vec<_>, _>>()?;
+    Manifest::check_distinct(&manifests)?;
+
+    let root = source::source_root()?;
+    let target_dir = source::target_dir(&root)?;
+    let programs = build_programs(dirs, &manifests, &root.join("sdk"), &target_dir.join("functions"))?;
+    let mut functions = Vec::new();
+    for ((manifest, program), dir) in manifests.into_iter().zip(programs).zip(dirs) {
+        let function = Function::new(manifest, &program)
+            .with_context(|| format!("the program of {} cannot be a function", dir.display()))?;
+        functions.push(function);
+    }
+    functions.sort_by(|a, b| a.manifest.route.cmp(&b.manifest.route));
+
+    let (loader, kernel) = cargo::loader_and_kernel(&root, &target_dir)?;
+    let image = compose(&loader, &kernel, &functions)?;
+    write_whole(output, &image).with_context(|| format!("cannot write the image {}", output.display()))?;
+    Ok(Report { image_len: image.len() as u64, functions })
+}
+
+/// The executables of the functions in `dirs`, in their order. What is compiled is kept in `target_dir`, so that
+/// functions in different places share one build of the SDK.
+fn build_programs(dirs: &[PathBuf], manifests: &[Manifest], sdk: &Path, target_dir: &Path) -> Result<Vec<Vec<u8>>> {
+    let is_rust = |dir: &Path| dir.join("Cargo.toml").is_file();
+    let rust: Vec<&Path> = dirs.iter().map(PathBuf::as_path).filter(|dir| is_rust(dir)).collect();
+    let mut rust_programs = cargo::functions(&rust, &sdk.join("function.ld"), target_dir)?;
+    let mut programs = Vec::new();
+    for (dir, manifest) in dirs.iter().zip(manifests) {
+        programs.push(match rust_programs.remove(dir.as_path()) {
+            Some(program) => program,
+            None => c::function(&manifest.name, dir, sdk, &target_dir.join("c"))?,
+        });
+    }
+    Ok(programs)
+}
+
+/// Writes a file so that nobody ever sees a part of it.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(dir)?;
+    // What is left of these rights after the umask, as for any other file; a temporary file is private otherwise.
+    let rights = Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(rights).tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+impl Function {
+    /// Bytes that its segments take in an image.
+    pub fn image_len(&self) -> u64 {
+        self.segments.iter().map(|memory| page_up(memory.bytes.len() as u64)).sum()
+    }
 }

@@ -31,6 +31,8 @@ pub struct ImageFile {
 /// One run of memory that the machine monitor loads.
 #[derive(Debug)]
 pub struct Section {
+    /// What it is: "loader", "boot block", "kernel", "bundle", "page tables".
+    pub name: &'static str,
     /// Physical address.
     pub address: u64,
     /// Bytes in memory.
@@ -125,14 +127,22 @@ impl ImageFile {
         if checksum(&bundle[BundleHeader::SIZE..]) != header.content_checksum {
             return Err(Damage::Contents);
         }
-        let sections = executable.segments.iter().map(Section::new).collect();
+        let sections = executable.segments.iter().map(|segment| Section::new(segment, &boot)).collect();
         Ok(Self { file_len: bytes.len() as u64, entry, sections, boot, bundle: header, functions })
     }
 }
 
 impl Section {
-    fn new(segment: &Segment<'_>) -> Self {
+    fn new(segment: &Segment<'_>, boot: &BootBlock) -> Self {
+        let name = match segment.physical {
+            ..BOOT_BLOCK => "loader",
+            BOOT_BLOCK => "boot block",
+            address if address == boot.bundle_address => "bundle",
+            address if address == boot.page_table => "page tables",
+            _ => "kernel",
+        };
         Self {
+            name,
             address: segment.physical,
             memory_len: segment.memory_len,
             file_len: segment.bytes.len() as u64,

@@ -14,7 +14,7 @@ const NO_SEGMENT: SegmentRecord =
 
 /// The bundle of `functions`, whose names and routes must be distinct. The same functions give the same bytes, in
 /// whatever order they come.
-pub fn write(functions: &[Function]) -> Vec<u8> {
+pub(super) fn write(functions: &[Function]) -> Vec<u8> {
     let mut functions: Vec<&Function> = functions.iter().collect();
     functions.sort_by_key(|function| function.manifest.route.as_bytes());
 

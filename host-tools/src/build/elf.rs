@@ -9,7 +9,7 @@ use object::read::elf::{FileHeader, ProgramHeader};
 
 /// A static x86-64 executable: what of it is loaded, and where it starts.
 #[derive(Debug)]
-pub struct Executable<'a> {
+pub(crate) struct Executable<'a> {
     /// Address of the entry point.
     pub entry: u64,
     /// Its non-empty `PT_LOAD` segments, in the file's order.
@@ -20,7 +20,7 @@ pub struct Executable<'a> {
 
 /// One `PT_LOAD` segment.
 #[derive(Clone, Copy, Debug)]
-pub struct Segment<'a> {
+pub(crate) struct Segment<'a> {
     /// Virtual address.
     pub address: u64,
     /// Physical address.
@@ -98,7 +98,7 @@ pub enum ElfError {
 impl Executable<'_> {
     /// Checks what the image asks of everything in it: whole pages inside `room`, none writable and executable, none
     /// in two segments, and an entry point in code.
-    pub fn check_placement(&self, room: Range<u64>) -> Result<(), ElfError> {
+    pub(crate) fn check_placement(&self, room: Range<u64>) -> Result<(), ElfError> {
         for (at, segment) in self.segments.iter().enumerate() {
             let (address, end) = (segment.address, segment.end());
             if !address.is_multiple_of(PAGE) {
@@ -126,14 +126,14 @@ impl Executable<'_> {
 
 impl Segment<'_> {
     /// First address behind it.
-    pub fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         // `read` has refused segments for which this wraps.
         self.address + self.memory_len
     }
 }
 
 /// Reads `bytes` as a static x86-64 executable.
-pub fn read(bytes: &[u8]) -> Result<Executable<'_>, ElfError> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Executable<'_>, ElfError> {
     if !bytes.starts_with(&elf::ELFMAG) {
         return Err(ElfError::NotElf);
     }

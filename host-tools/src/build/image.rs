@@ -8,13 +8,13 @@ use object::elf::{self, ProgramFlags, ProgramType};
 use object::write::elf::{FileHeader, ProgramHeader, Writer};
 
 /// Type of the note that names the 32-bit entry point (`XEN_ELFNOTE_PHYS32_ENTRY`).
-pub const PVH_NOTE_TYPE: u32 = 18;
+pub(crate) const PVH_NOTE_TYPE: u32 = 18;
 /// Owner of that note.
-pub const PVH_NOTE_NAME: &[u8; 4] = b"Xen\0";
+pub(crate) const PVH_NOTE_NAME: &[u8; 4] = b"Xen\0";
 
 /// Bytes that the machine monitor puts at a physical address.
 #[derive(Clone, Debug)]
-pub struct Load {
+pub(crate) struct Load {
     /// Physical address, a multiple of a page.
     pub physical: u64,
     /// Bytes in memory; what is beyond `bytes` starts as zero.
@@ -29,13 +29,13 @@ pub struct Load {
 
 impl Load {
     /// Data that is all in the file.
-    pub fn data(physical: u64, write: bool, bytes: Vec<u8>) -> Self {
+    pub(crate) fn data(physical: u64, write: bool, bytes: Vec<u8>) -> Self {
         Self { physical, memory_len: bytes.len() as u64, write, execute: false, bytes }
     }
 }
 
 /// The ELF file that loads `loads` and starts, in 32-bit mode without paging, at physical address `entry`.
-pub fn write(entry: u32, loads: &[Load]) -> Result<Vec<u8>, object::write::Error> {
+pub(crate) fn write(entry: u32, loads: &[Load]) -> Result<Vec<u8>, object::write::Error> {
     let note = pvh_note(entry);
     let mut out = Vec::new();
     let mut writer = Writer::new(Endianness::Little, true, &mut out);

@@ -11,14 +11,14 @@ use mayfly_abi::{PAGE, page_up};
 use serde::Deserialize;
 
 /// Name of the manifest beside a function's sources.
-pub const FILE_NAME: &str = "mayfly.toml";
+pub(super) const FILE_NAME: &str = "mayfly.toml";
 
 /// Least bytes of private memory that a manifest may allow.
-pub const MEMORY_MIN: u64 = 64 << 10;
+pub(super) const MEMORY_MIN: u64 = 64 << 10;
 /// Most milliseconds that a manifest may allow an invocation.
-pub const TIMEOUT_MAX_MS: u64 = 15 * 60 * 1000;
+pub(super) const TIMEOUT_MAX_MS: u64 = 15 * 60 * 1000;
 /// Most invocations at once that a manifest may allow.
-pub const CONCURRENCY_MAX: u32 = 1000;
+pub(super) const CONCURRENCY_MAX: u32 = 1000;
 
 /// What a manifest says, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,9 @@ pub struct Manifest {
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
+    /// The folder is none.
+    #[error("there is no folder {}", .0.display())]
+    NoFolder(PathBuf),
     /// The folder holds none.
     #[error("{} has no {FILE_NAME}, so it is not a function's folder; `mayfly new NAME` makes one", .0.display())]
     Missing(PathBuf),
@@ -126,6 +129,7 @@ impl Manifest {
         let file = dir.join(FILE_NAME);
         match fs::read_to_string(&file) {
             Ok(text) => Self::parse(&text, &file),
+            Err(_) if !dir.is_dir() => Err(ManifestError::NoFolder(dir.into())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ManifestError::Missing(dir.into())),
             Err(error) => Err(ManifestError::Read(file, error)),
         }

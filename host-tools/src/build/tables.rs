@@ -35,7 +35,7 @@ const ENTRIES_LEN: usize = ENTRIES * 8;
 
 /// Whole pages of physical memory, and what the kernel may do with them through its own map.
 #[derive(Clone, Debug)]
-pub struct Region {
+pub(super) struct Region {
     /// Physical addresses, multiples of a page.
     pub pages: Range<u64>,
     /// May be written.
@@ -47,7 +47,7 @@ pub struct Region {
 /// Page tables to be loaded at physical address `base`, the top one first.
 ///
 /// `kernel` is what appears at [`KERNEL_MAP`], `read_only` what the direct map must not write.
-pub fn build(base: u64, kernel: &[Region], read_only: &[Range<u64>]) -> Vec<u8> {
+pub(super) fn build(base: u64, kernel: &[Region], read_only: &[Range<u64>]) -> Vec<u8> {
     let mut tables = Tables { base, tables: vec![[0; ENTRIES]] };
     tables.map(0, LARGE_PAGE, 0, PRESENT | WRITE | ACCESSED | DIRTY);
 

@@ -1,0 +1,217 @@
+//! Builds Rust functions, and kernel and loader, with cargo, and reads the executables that come of it.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, IsTerminal, stderr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs, thread};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::progress::Progress;
+
+/// What everything for the machine is built for. Naming it keeps the flags below from build scripts and macros.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Passed for functions, whose own profile says nothing about the machine.
+const PROFILE: [&str; 4] = [
+    "profile.release.opt-level=3",
+    "profile.release.lto=\"fat\"",
+    "profile.release.codegen-units=1",
+    "profile.release.panic=\"abort\"",
+];
+
+/// Builds the packages in `dirs` as functions linked by `script` and gives each folder's executable. Packages of one
+/// workspace are built at once.
+pub(super) fn functions<'a>(dirs: &[&'a Path], script: &Path, target_dir: &Path) -> Result<HashMap<&'a Path, Vec<u8>>> {
+    let mut waiting = Vec::new();
+    for &dir in dirs {
+        let manifest = dir.join("Cargo.toml");
+        let manifest = fs::canonicalize(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
+        waiting.push((dir, manifest));
+    }
+    let mut programs = HashMap::new();
+    while let Some((_, first)) = waiting.first().cloned() {
+        let workspace = metadata(&first)?;
+        let is_here = |(_, manifest): &mut (&Path, PathBuf)| workspace.find(manifest).is_some();
+        let here: Vec<_> = waiting.extract_if(.., is_here).collect();
+        if here.is_empty() {
+            bail!("{} describes no package; `mayfly new NAME` shows what a function needs", first.display());
+        }
+        let packages: Vec<&Package> = here.iter().filter_map(|(_, manifest)| workspace.find(manifest)).collect();
+        let executables = build_functions(&first, &packages, script, target_dir)?;
+        for (dir, manifest) in here {
+            programs.insert(dir, read_executable(&executables, &manifest)?);
+        }
+    }
+    Ok(programs)
+}
+
+/// Builds the loader and the kernel of the source tree and gives their executables.
+pub(super) fn loader_and_kernel(root: &Path, target_dir: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
+    let mut cargo = cargo();
+    cargo
+        .current_dir(root)
+        // Nothing from the environment: their own build scripts say how they are linked.
+        .env("CARGO_ENCODED_RUSTFLAGS", "")
+        .args(["build", "--release", "--target", TARGET, "-p", "mayfly-loader", "-p", "mayfly-kernel", "--target-dir"])
+        .arg(target_dir);
+    let executables = run(cargo, "building the kernel and its loader")?;
+    let loader = read_executable(&executables, &root.join("loader/Cargo.toml"))?;
+    let kernel = read_executable(&executables, &root.join("kernel/Cargo.toml"))?;
+    Ok((loader, kernel))
+}
+
+/// What `cargo metadata` says about a workspace.
+#[derive(Deserialize)]
+struct Workspace {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    id: String,
+    name: String,
+    manifest_path: PathBuf,
+}
+
+impl Workspace {
+    fn find(&self, manifest: &Path) -> Option<&Package> {
+        self.packages.iter().find(|package| package.manifest_path == manifest)
+    }
+}
+
+fn metadata(manifest: &Path) -> Result<Workspace> {
+    let output = cargo()
+        .args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"])
+        .arg(manifest)
+        .output()
+        .context("cannot run cargo; install Rust from https://rustup.rs")?;
+    if !output.status.success() {
+        bail!("cargo cannot read {}: {}", manifest.display(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    serde_json::from_slice(&output.stdout).with_context(|| format!("cargo's answer about {}", manifest.display()))
+}
+
+/// Builds `packages`, all of the workspace of the package at `manifest`.
+fn build_functions(
+    manifest: &Path,
+    packages: &[&Package],
+    script: &Path,
+    target_dir: &Path,
+) -> Result<Vec<Executable>> {
+    let mut script_argument = OsString::from("link-arg=-T");
+    script_argument.push(script);
+    let mut flags = OsString::new();
+    for flag in [
+        "relocation-model=static",
+        "panic=abort",
+        "link-arg=-nostartfiles",
+        "link-arg=-nostdlib",
+        "link-arg=-static",
+        "link-arg=-no-pie",
+        "link-arg=-Wl,--build-id=none,--gc-sections,-z,max-page-size=4096",
+    ] {
+        flags.push(format!("-C{flag}\x1f"));
+    }
+    flags.push("-C");
+    flags.push(script_argument);
+
+    let mut cargo = cargo();
+    cargo
+        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .args(["build", "--release", "--target", TARGET, "--bins", "--manifest-path"])
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(target_dir);
+    for setting in PROFILE {
+        cargo.args(["--config", setting]);
+    }
+    for package in packages {
+        cargo.args(["-p", &package.id]);
+    }
+    let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    run(cargo, &format!("building {}", names.join(", ")))
+}
+
+fn cargo() -> Command {
+    // Set when cargo runs us: its own path, so that the same toolchain goes on.
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// An executable that cargo has built.
+struct Executable {
+    package_manifest: PathBuf,
+    path: PathBuf,
+}
+
+/// The lines of `--message-format=json` that matter here.
+#[derive(Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+enum Message {
+    CompilerArtifact {
+        manifest_path: PathBuf,
+        target: Target,
+        executable: Option<PathBuf>,
+    },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Runs a `cargo build`, showing what it is at, and lists the executables.
+fn run(mut cargo: Command, what: &str) -> Result<Vec<Executable>> {
+    let progress = Progress::start(what);
+    cargo.args(["--quiet", "--message-format=json-render-diagnostics"]);
+    if stderr().is_terminal() {
+        cargo.env("CARGO_TERM_COLOR", "always");
+    }
+    let mut child = cargo
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run cargo; install Rust from https://rustup.rs")?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let executables = thread::scope(|scope| {
+        // Both pipes are read as they fill, or cargo would wait for us.
+        scope.spawn(|| {
+            for line in stderr.into_iter().flat_map(|pipe| BufReader::new(pipe).lines()).map_while(Result::ok) {
+                progress.print(&line);
+            }
+        });
+        let mut executables = Vec::new();
+        for line in stdout.into_iter().flat_map(|pipe| BufReader::new(pipe).lines()) {
+            let line = line.context("cannot read what cargo says")?;
+            let message = serde_json::from_str(&line).with_context(|| format!("cargo said {line}"))?;
+            if let Message::CompilerArtifact { manifest_path, target, executable } = message {
+                progress.detail(target.name);
+                executables.extend(executable.map(|path| Executable { package_manifest: manifest_path, path }));
+            }
+        }
+        anyhow::Ok(executables)
+    });
+    let status = child.wait().context("cannot wait for cargo")?;
+    drop(progress);
+    if !status.success() {
+        bail!("{what} failed; cargo's messages above say why");
+    }
+    executables
+}
+
+/// Reads the one executable of the package at `manifest`.
+fn read_executable(executables: &[Executable], manifest: &Path) -> Result<Vec<u8>> {
+    let mut own = executables.iter().filter(|executable| executable.package_manifest == manifest);
+    let path = match (own.next(), own.next()) {
+        (Some(only), None) => &only.path,
+        (None, _) => bail!("{} has no binary; a function's code is in src/main.rs", manifest.display()),
+        _ => bail!("{} has several binaries; a function is one", manifest.display()),
+    };
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
