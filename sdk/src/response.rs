@@ -273,7 +273,8 @@ mod tests {
 
     #[test]
     fn a_header_cannot_smuggle_another_line() {
-        for (name, value) in [("a", "b\r\nc: d"), ("a", "b\n"), ("a", "\0"), ("a: b\r\nc", "d"), ("a ", "b"), ("", "b")] {
+        for (name, value) in [("a", "b\r\nc: d"), ("a", "b\n"), ("a", "\0"), ("a: b\r\nc", "d"), ("a ", "b"), ("", "b")]
+        {
             let built = sent(100, 0, |response| response.with_header(name, value));
             assert_eq!(built, Err(ResponseError::BadHeader), "{name:?}: {value:?}");
         }
