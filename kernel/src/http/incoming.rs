@@ -1,0 +1,173 @@
+//! A request on its way in: from a checked head to a window that holds all of it.
+
+use crate::catalog::Catalog;
+use crate::hw::window::{OutOfFrames, Window};
+use crate::windows::Windows;
+use alloc::vec::Vec;
+use mayfly_abi::ABI_VERSION;
+use mayfly_abi::domain::{REQUEST_BYTES, RequestHead, Span};
+use mayfly_abi::wire::Wire;
+use mayfly_core::http::Reject;
+use mayfly_core::http::chunked::Decoder;
+use mayfly_core::http::head::{self, Framing, Head};
+use mayfly_core::image::RecordError;
+use smoltcp::socket::tcp;
+
+/// Why a request gets no further.
+pub(crate) enum Stop {
+    /// It breaks the protocol.
+    Reject(Reject),
+    /// There is no such function. Whether the connection can go on.
+    NotFound { keep_alive: bool },
+    /// The function's record is damaged.
+    Damaged(RecordError),
+    /// Its body exceeds the function's limit.
+    TooLarge(u32),
+    /// Memory is used up.
+    Full,
+}
+
+impl From<Reject> for Stop {
+    fn from(reject: Reject) -> Self {
+        Self::Reject(reject)
+    }
+}
+
+impl From<OutOfFrames> for Stop {
+    fn from(OutOfFrames: OutOfFrames) -> Self {
+        Self::Full
+    }
+}
+
+/// How the end of the body is found.
+enum Rest {
+    Bytes(u64),
+    Chunks(Decoder),
+}
+
+/// A request whose body is arriving.
+pub(crate) struct Incoming {
+    pub(crate) function: usize,
+    head: Head,
+    /// Length of the function's route in the path, with its slash.
+    route_len: usize,
+    limit: u32,
+    response_limit: u32,
+    window: Window,
+    start: usize,
+    len: usize,
+    rest: Rest,
+}
+
+impl Incoming {
+    /// Finds the function that `head` asks for and opens a window with the head's bytes.
+    pub(crate) fn open(head: Head, bytes: &[u8], catalog: &mut Catalog, windows: &mut Windows) -> Result<Self, Stop> {
+        let (route, _) = head::route(head.path.of(bytes));
+        let function = match catalog.find(route) {
+            None => {
+                let bodyless = matches!(head.framing, Framing::None | Framing::Length(0));
+                return Err(Stop::NotFound { keep_alive: head.keep_alive && bodyless });
+            }
+            Some(Err(error)) => return Err(Stop::Damaged(error)),
+            Some(Ok(function)) => function,
+        };
+        let limits = catalog.function(function).plan.limits;
+        let rest = match head.framing {
+            Framing::None => Rest::Bytes(0),
+            Framing::Length(len) if len > u64::from(limits.request) => return Err(Stop::TooLarge(limits.request)),
+            Framing::Length(len) => Rest::Bytes(len),
+            Framing::Chunked => Rest::Chunks(Decoder::new()),
+        };
+        let mut window = windows.request()?;
+        window.write(REQUEST_BYTES as usize, bytes)?;
+        Ok(Self {
+            function,
+            head,
+            route_len: 1 + route.len(),
+            limit: limits.request,
+            response_limit: limits.response,
+            window,
+            start: REQUEST_BYTES as usize + bytes.len(),
+            len: 0,
+            rest,
+        })
+    }
+
+    /// Whether the client waits for leave to send its body.
+    pub(crate) fn awaits_leave(&self) -> bool {
+        self.head.expect_continue && self.len == 0 && !matches!(self.rest, Rest::Bytes(0))
+    }
+
+    /// Takes what has arrived: first what came with the head, then from the socket. True once the body is whole.
+    pub(crate) fn receive(&mut self, input: &mut Vec<u8>, socket: &mut tcp::Socket<'static>) -> Result<bool, Stop> {
+        let (consumed, mut done) = self.take(input)?;
+        input.drain(..consumed);
+        while !done && socket.can_recv() {
+            let taken = socket.recv(|bytes| match self.take(bytes) {
+                Ok((consumed, done)) => (consumed, Ok(done)),
+                Err(stop) => (0, Err(stop)),
+            });
+            match taken {
+                Ok(result) => done = result?,
+                // The peer has closed its side.
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Bytes of body so far, to see whether a slow client moves.
+    pub(crate) fn progress(&self) -> usize {
+        self.len
+    }
+
+    /// Takes bytes that belong to the body: how many, and whether it is whole.
+    fn take(&mut self, bytes: &[u8]) -> Result<(usize, bool), Stop> {
+        let (window, start, len, limit) = (&mut self.window, self.start, &mut self.len, self.limit);
+        let mut store = |bytes: &[u8]| -> Result<(), Stop> {
+            if bytes.len() > limit as usize - *len {
+                return Err(Stop::TooLarge(limit));
+            }
+            window.write(start + *len, bytes)?;
+            *len += bytes.len();
+            Ok(())
+        };
+        match &mut self.rest {
+            Rest::Bytes(left) => {
+                let now = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                store(&bytes[..now])?;
+                *left -= now as u64;
+                Ok((now, *left == 0))
+            }
+            Rest::Chunks(decoder) => {
+                let progress = decoder.feed(bytes, store)?;
+                Ok((progress.consumed, progress.done))
+            }
+        }
+    }
+
+    /// Writes what the function finds first in the window. The window, and how many bytes it holds.
+    pub(crate) fn finish(mut self) -> Result<(Window, u64), OutOfFrames> {
+        let span = |start: usize, len: usize| Span { offset: (REQUEST_BYTES as usize + start) as u32, len: len as u32 };
+        let whole = |of: head::Span| span(usize::from(of.start), usize::from(of.len));
+        let path = self.head.path;
+        // `OPTIONS *` has a path shorter than its route's slash, but then there was no route either.
+        let below = span(usize::from(path.start) + self.route_len, usize::from(path.len) - self.route_len);
+        let head = RequestHead {
+            abi_version: ABI_VERSION,
+            response_limit: self.response_limit,
+            // Filled in by whoever starts the invocation.
+            invocation: 0,
+            method: whole(self.head.method_name),
+            path: below,
+            query: whole(self.head.query),
+            headers: whole(self.head.headers),
+            body: Span { offset: self.start as u32, len: self.len as u32 },
+            reserved: 0,
+        };
+        let mut bytes = [0; RequestHead::SIZE];
+        head.put(&mut bytes);
+        self.window.write(0, &bytes)?;
+        Ok((self.window, (self.start + self.len) as u64))
+    }
+}

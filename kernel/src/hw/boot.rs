@@ -1,0 +1,25 @@
+//! What the loader handed over, as safe views: the command line and the bundle of functions.
+
+use super::cpu::direct;
+use bootloader_api::BootInfo;
+use mayfly_abi::boot::{BOOT_BLOCK, BOOT_MAGIC, BOOT_VERSION, BootBlock, COMMAND_LINE_MAX};
+
+/// The command line; empty if the monitor gave none, or if this is no image of ours.
+pub(crate) fn command_line() -> &'static [u8] {
+    // SAFETY: the host tool's boot block lies there in every image, and is only read from now on.
+    let block = unsafe { &*(direct(BOOT_BLOCK) as *const BootBlock) };
+    if block.magic != BOOT_MAGIC || block.version != BOOT_VERSION || block.command_line_len > COMMAND_LINE_MAX {
+        return &[];
+    }
+    // SAFETY: the loader measured it; it lies in low memory, which the kernel never hands out.
+    unsafe {
+        core::slice::from_raw_parts(direct(block.command_line_address) as *const u8, block.command_line_len as usize)
+    }
+}
+
+/// The bundle, if the loader found one.
+pub(crate) fn bundle(boot: &BootInfo) -> Option<&'static [u8]> {
+    let address = boot.ramdisk_addr.into_option()?;
+    // SAFETY: the loader vouches for address and length; the image's pages are never handed out or written.
+    Some(unsafe { core::slice::from_raw_parts(address as *const u8, boot.ramdisk_len as usize) })
+}

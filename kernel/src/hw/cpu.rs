@@ -1,0 +1,105 @@
+//! The core itself: its protections, its state for ring 3, and the few instructions Rust has no words for.
+
+use core::arch::asm;
+use core::arch::x86_64::{__cpuid_count, _rdtsc};
+use mayfly_abi::boot::DIRECT_MAP;
+use x86_64::VirtAddr;
+use x86_64::registers::control::{Cr3, Cr3Flags, Cr4, Cr4Flags};
+use x86_64::registers::model_specific::{GsBase, LStar, SFMask};
+use x86_64::registers::rflags::RFlags;
+use x86_64::structures::paging::PhysFrame;
+
+/// The time stamp counter.
+#[inline]
+pub(crate) fn ticks() -> u64 {
+    // SAFETY: every x86-64 CPU has it.
+    unsafe { _rdtsc() }
+}
+
+/// Turns on what the CPU has of SMEP, SMAP and UMIP (SDM 3A 4.6, 2.5). NX and WP are on since the loader.
+///
+/// SMAP is never lifted: the kernel reaches a function's memory through the direct map alone.
+pub(crate) fn protect() {
+    let features = __cpuid_count(7, 0);
+    let mut wanted = Cr4::read();
+    wanted.set(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION, features.ebx & 1 << 7 != 0);
+    wanted.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, features.ebx & 1 << 20 != 0);
+    wanted.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, features.ecx & 1 << 2 != 0);
+    // SAFETY: only protections that the CPU has; the kernel breaks none of them.
+    unsafe { Cr4::write(wanted) };
+}
+
+/// Prepares the `syscall` instruction: where it goes, which flags it clears (all of them), and what GS finds there.
+pub(crate) fn set_call_entry(entry: u64, core: u64) {
+    LStar::write(VirtAddr::new(entry));
+    SFMask::write(RFlags::from_bits_truncate(0x003f_7fd5));
+    GsBase::write(VirtAddr::new(core));
+}
+
+/// The page table in use, as a physical address.
+pub(crate) fn page_table() -> u64 {
+    Cr3::read().0.start_address().as_u64()
+}
+
+/// Makes the page table at a physical address the one in use, unless it already is.
+///
+/// # Safety
+/// The table maps the kernel as every table does, and lives for as long as it is in use.
+pub(crate) unsafe fn use_page_table(table: u64) {
+    if page_table() != table {
+        let frame = PhysFrame::containing_address(x86_64::PhysAddr::new(table));
+        // SAFETY: the caller vouches for the table.
+        unsafe { Cr3::write(frame, Cr3Flags::empty()) };
+    }
+}
+
+/// Forgets every translation of the current page table.
+pub(crate) fn flush_all() {
+    x86_64::instructions::tlb::flush_all();
+}
+
+/// Forgets the translation of one page, and all cached upper levels (SDM 3A 4.10.4.1).
+pub(crate) fn flush(address: u64) {
+    x86_64::instructions::tlb::flush(VirtAddr::new_truncate(address));
+}
+
+/// The address of the last page fault.
+pub(crate) fn fault_address() -> u64 {
+    x86_64::registers::control::Cr2::read_raw()
+}
+
+/// Waits for an interrupt. It is handled before this returns; interrupts are off on both sides.
+pub(crate) fn wait() {
+    // SAFETY: `sti` takes effect after the next instruction, so no interrupt is lost between the two.
+    unsafe { asm!("sti", "hlt", "cli", options(nomem, nostack)) };
+}
+
+/// A random word from the CPU, if it can make one (SDM 1 7.3.17).
+pub(crate) fn random() -> Option<u64> {
+    if __cpuid_count(1, 0).ecx & 1 << 30 == 0 {
+        return None;
+    }
+    for _ in 0..10 {
+        let (value, ok): (u64, u8);
+        // SAFETY: CPUID says that RDRAND is there.
+        unsafe { asm!("rdrand {}", "setc {}", out(reg) value, out(reg_byte) ok, options(nomem, nostack)) };
+        if ok != 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// TSC rate by CPUID leaf 0x15 (SDM 2A), 0 if the CPU does not say.
+pub(crate) fn announced_tsc_hz() -> u64 {
+    if __cpuid_count(0, 0).eax < 0x15 {
+        return 0;
+    }
+    let leaf = __cpuid_count(0x15, 0);
+    if leaf.eax == 0 { 0 } else { u64::from(leaf.ecx) * u64::from(leaf.ebx) / u64::from(leaf.eax) }
+}
+
+/// Where the direct map shows a physical address.
+pub(crate) const fn direct(physical: u64) -> u64 {
+    DIRECT_MAP + physical
+}

@@ -1,0 +1,213 @@
+//! A protection domain: an address space, the registers that run in it, and the one way to run it.
+//!
+//! The mechanism only: which page belongs where is decided in core. See it as a VMM sees a vCPU: `run` until it exits.
+
+use super::entry::{self, Context};
+use super::memory::Frame;
+use super::tables::{Rights, Tables};
+use super::window::{OutOfFrames, Window};
+use super::{apic, cpu, traps};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use mayfly_abi::PAGE;
+use mayfly_abi::domain::{HEAP_BASE, REQUEST_BASE, RESPONSE_BASE, STACK_TOP, USER_END};
+
+/// Why a domain stopped running.
+pub(crate) enum Exit {
+    /// It made a call: the number and three arguments. Answer with [`Domain::answer`] or never run it again.
+    Call { number: u64, arguments: [u64; 3] },
+    /// It broke something. Resume it only if the page it missed was mapped.
+    Fault { vector: u8, error: u64, address: u64, rip: u64 },
+    /// Its time slice is over. It can be resumed.
+    Deadline,
+    /// The machine needs the core for something else. It can be resumed.
+    Interrupted,
+}
+
+/// Above so many pages, forgetting all translations is cheaper than forgetting each.
+const FLUSH_EACH: usize = 16;
+
+/// A page of data, stack or heap that only this domain has.
+struct Private {
+    address: u64,
+    frame: Frame,
+    /// What it starts as; zeros follow to the end of the page.
+    origin: &'static [u8],
+}
+
+/// One function's protection domain.
+pub(crate) struct Domain {
+    // Dropped before the frames that it points to.
+    tables: Tables,
+    context: Box<Context>,
+    private: Vec<Private>,
+    windows: Option<(Window, Window)>,
+}
+
+impl Domain {
+    /// A domain in which nothing is mapped.
+    pub(crate) fn new() -> Result<Self, OutOfFrames> {
+        let tables = Tables::new().ok_or(OutOfFrames)?;
+        Ok(Self { tables, context: Box::new(Context::new()), private: Vec::new(), windows: None })
+    }
+
+    /// Maps bytes of the image, which start at a page boundary, straight from where they lie.
+    pub(crate) fn map_image(&mut self, address: u64, bytes: &'static [u8], rights: Rights) -> Result<(), OutOfFrames> {
+        assert!(rights != Rights::Data, "the image is never writable");
+        let start = super::memory::physical(bytes);
+        assert!(start.is_multiple_of(PAGE), "the image maps whole pages");
+        for offset in (0..bytes.len() as u64).step_by(PAGE as usize) {
+            let table = self.tables.table_for(address + offset).ok_or(OutOfFrames)?;
+            table.map(address + offset, start + offset, rights);
+        }
+        Ok(())
+    }
+
+    /// Gives the domain a page of its own at `address` that starts as `origin`.
+    pub(crate) fn add_private(&mut self, address: u64, origin: &'static [u8]) -> Result<(), OutOfFrames> {
+        let table = self.tables.table_for(address).ok_or(OutOfFrames)?;
+        let mut frame = Frame::zeroed().ok_or(OutOfFrames)?;
+        frame[..origin.len()].copy_from_slice(origin);
+        table.map(address, frame.physical(), Rights::Data);
+        self.private.push(Private { address, frame, origin });
+        Ok(())
+    }
+
+    /// Makes a page of the response window available.
+    pub(crate) fn touch_response(&mut self, index: usize) -> Result<(), OutOfFrames> {
+        let Some((_, response)) = &mut self.windows else { panic!("a domain runs without its windows") };
+        response.touch(index)?;
+        // A further table may have come.
+        response.attach(&mut self.tables, RESPONSE_BASE);
+        Ok(())
+    }
+
+    /// Gets ready for an invocation: clean registers, and the request in sight.
+    pub(crate) fn start(&mut self, entry: u64, request: Window, response: Window, invocation: u64) {
+        assert!(entry < USER_END && self.windows.is_none());
+        request.attach(&mut self.tables, REQUEST_BASE);
+        response.attach(&mut self.tables, RESPONSE_BASE);
+        self.windows = Some((request, response));
+        // As after a call: the stack is 16-byte aligned but for the return address, which is zero.
+        self.context.start(entry, STACK_TOP - 8, REQUEST_BASE, invocation);
+    }
+
+    /// Runs until the domain exits by itself, or until `until` (ticks), or until the machine needs the core.
+    pub(crate) fn run(&mut self, until: u64) -> Exit {
+        apic::arm(until);
+        self.tables.activate();
+        // SAFETY: the tables map the kernel and this domain; `start` and the CPU itself filled the context.
+        unsafe { entry::run(&mut self.context) };
+        let context = &self.context;
+        match context.vector {
+            entry::CALL => Exit::Call { number: context.rax, arguments: [context.rdi, context.rsi, context.rdx] },
+            vector if vector >= u64::from(traps::TIMER) => {
+                traps::acknowledge(vector as u8);
+                if cpu::ticks() >= until { Exit::Deadline } else { Exit::Interrupted }
+            }
+            vector => Exit::Fault {
+                vector: vector as u8,
+                error: context.error,
+                address: if vector == traps::PAGE_FAULT { cpu::fault_address() } else { 0 },
+                rip: context.rip,
+            },
+        }
+    }
+
+    /// What the call that the domain made returns.
+    pub(crate) fn answer(&mut self, code: u64, value: u64) {
+        self.context.rax = code;
+        self.context.rdx = value;
+    }
+
+    /// Copies bytes out of the domain's memory. Pages it never touched read as zero.
+    pub(crate) fn copy_out(&mut self, mut address: u64, mut out: &mut [u8]) {
+        while !out.is_empty() {
+            let at = (address % PAGE) as usize;
+            let (now, later) = out.split_at_mut((PAGE as usize - at).min(out.len()));
+            match self.tables.find(address) {
+                Some(page) => now.copy_from_slice(&page[at..at + now.len()]),
+                None => now.fill(0),
+            }
+            address += now.len() as u64;
+            out = later;
+        }
+    }
+
+    /// Copies bytes into the domain's own pages or its response window. The pages must be there.
+    pub(crate) fn copy_in(&mut self, mut address: u64, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let at = (address % PAGE) as usize;
+            let (now, later) = bytes.split_at((PAGE as usize - at).min(bytes.len()));
+            let page = address - at as u64;
+            if let Some(private) = self.private.iter_mut().find(|private| private.address == page) {
+                private.frame[at..at + now.len()].copy_from_slice(now);
+                self.tables.mark_dirty(page);
+            } else {
+                let Some((_, response)) = &mut self.windows else { panic!("a domain runs without its windows") };
+                let written = response.write((address - RESPONSE_BASE) as usize, now);
+                assert!(written.is_ok(), "the page was not made");
+            }
+            address += now.len() as u64;
+            bytes = later;
+        }
+    }
+
+    /// Whether a page is mapped.
+    pub(crate) fn has(&self, address: u64) -> bool {
+        self.tables.find(address).is_some()
+    }
+
+    /// The instruction that runs next.
+    pub(crate) fn instruction(&self) -> u64 {
+        self.context.rip
+    }
+
+    /// Ends the invocation: takes the windows back. The domain must be [`reset`](Self::reset) before the next.
+    pub(crate) fn finish(&mut self) -> (Window, Window) {
+        let Some((request, response)) = self.windows.take() else { panic!("the invocation has ended before") };
+        request.detach(&mut self.tables, REQUEST_BASE);
+        response.detach(&mut self.tables, RESPONSE_BASE);
+        self.flush((0..request.pages()).map(|page| REQUEST_BASE + page as u64 * PAGE), request.pages());
+        self.flush((0..response.pages()).map(|page| RESPONSE_BASE + page as u64 * PAGE), response.pages());
+        (request, response)
+    }
+
+    /// Puts back every page that was written, and gives the heap back. What was not touched costs nothing.
+    pub(crate) fn reset(&mut self) {
+        let in_use = cpu::page_table() == self.tables.root();
+        let mut heap_pages = 0;
+        let tables = &mut self.tables;
+        self.private.retain_mut(|private| {
+            if private.address >= HEAP_BASE {
+                heap_pages += 1;
+                return false;
+            }
+            if tables.take_dirty(private.address) {
+                let (start, rest) = private.frame.split_at_mut(private.origin.len());
+                start.copy_from_slice(private.origin);
+                rest.fill(0);
+                if in_use {
+                    cpu::flush(private.address);
+                }
+            }
+            true
+        });
+        if heap_pages > 0 {
+            self.tables.drop_from(HEAP_BASE);
+            self.flush((0..heap_pages).map(|page| HEAP_BASE + page as u64 * PAGE), heap_pages);
+        }
+    }
+
+    /// Forgets translations of `count` pages, if these tables are the ones in use.
+    fn flush(&self, pages: impl Iterator<Item = u64>, count: usize) {
+        if cpu::page_table() != self.tables.root() {
+            return;
+        }
+        if count > FLUSH_EACH {
+            cpu::flush_all();
+        } else {
+            pages.for_each(cpu::flush);
+        }
+    }
+}

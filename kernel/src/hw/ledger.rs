@@ -1,0 +1,58 @@
+//! The ledger page: time stamps and counters that the host reads from outside. docs/ledger.md
+
+use super::cpu::{direct, ticks};
+use core::mem::offset_of;
+use core::ptr::NonNull;
+use mayfly_abi::boot::LEDGER;
+use mayfly_abi::ledger::{LEDGER_MAGIC, Ledger, Phase};
+use volatile::VolatilePtr;
+
+/// One of the ledger's words.
+fn word(offset: usize) -> VolatilePtr<'static, u64> {
+    let address = (direct(LEDGER) + offset as u64) as *mut u64;
+    // SAFETY: the ledger page is mapped, nothing else refers to it, and every field of it is an aligned word.
+    unsafe { VolatilePtr::new(NonNull::new_unchecked(address)) }
+}
+
+/// Says that the kernel runs.
+pub(crate) fn open() {
+    word(offset_of!(Ledger, magic)).write(LEDGER_MAGIC);
+}
+
+/// Stamps a phase if it is reached for the first time.
+#[inline]
+pub(crate) fn stamp(phase: Phase) {
+    let slot = word(phase.offset());
+    if slot.read() == 0 {
+        slot.write(ticks());
+    }
+}
+
+/// Notes how fast the TSC runs.
+pub(crate) fn set_rate(hz: u64) {
+    word(offset_of!(Ledger, tsc_hz)).write(hz);
+}
+
+/// Notes that the machine goes idle after `busy` ticks of work in all.
+pub(crate) fn idle(busy: u64) {
+    word(offset_of!(Ledger, busy)).write(busy);
+    let idles = word(offset_of!(Ledger, idles));
+    idles.write(idles.read() + 1);
+}
+
+/// Notes that one more invocation has ended.
+pub(crate) fn count_invocation() {
+    let count = word(offset_of!(Ledger, invocations));
+    count.write(count.read() + 1);
+}
+
+/// Notes how many connections are open.
+pub(crate) fn set_connections(open: u64) {
+    word(offset_of!(Ledger, connections)).write(open);
+}
+
+/// Notes how many page frames are in use, and how many there are.
+pub(crate) fn set_frames(used: u64, total: u64) {
+    word(offset_of!(Ledger, frames_used)).write(used);
+    word(offset_of!(Ledger, frames_total)).write(total);
+}

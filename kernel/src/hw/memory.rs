@@ -1,0 +1,171 @@
+//! Page frames and the kernel heap. A [`Frame`] is owned by one value at a time and goes back when that is dropped.
+//!
+//! A new machine's memory is zero, so frames are handed out in order of address and nothing is cleared at boot. A frame
+//! that comes back is cleared when it is handed out again.
+
+use super::cpu::direct;
+use super::traps::Traps;
+use super::{exit, ledger};
+use bootloader_api::BootInfo;
+use bootloader_api::info::MemoryRegionKind;
+use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
+use linked_list_allocator::Heap;
+use mayfly_abi::PAGE;
+use mayfly_abi::boot::DIRECT_MAP_LEN;
+use spin::Mutex;
+
+/// Bytes of a frame.
+pub(crate) type Page = [u8; PAGE as usize];
+
+/// Runs of usable memory that are looked at.
+const RUNS: usize = 8;
+/// Least memory with which the kernel starts, above the image.
+const LEAST: u64 = 3 << 20;
+
+/// One page of physical memory, and the right to it.
+pub(crate) struct Frame(NonNull<Page>);
+
+// SAFETY: a frame is plain memory that one value owns; the direct map shows it to every core alike.
+unsafe impl Send for Frame {}
+
+struct Pool {
+    /// Memory never handed out: runs as `(next, end)`, physical.
+    fresh: [(u64, u64); RUNS],
+    /// Physical address of the first frame that came back, 0 if none; each holds the address of the next.
+    returned: u64,
+    used: u64,
+    total: u64,
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool { fresh: [(0, 0); RUNS], returned: 0, used: 0, total: 0 });
+
+impl Frame {
+    /// A frame full of zeros, or `None` if memory is used up.
+    pub(crate) fn zeroed() -> Option<Self> {
+        let mut pool = POOL.lock();
+        let physical = pool.returned;
+        if physical != 0 {
+            let mut page: NonNull<Page> = pointer(physical);
+            // SAFETY: a frame on the list belongs to the pool, which left the next one's address in it.
+            unsafe {
+                pool.returned = page.cast::<u64>().read();
+                *page.as_mut() = [0; PAGE as usize];
+            }
+            pool.used += 1;
+            return Some(Self(page));
+        }
+        let physical = pool.take_fresh(PAGE)?;
+        Some(Self(pointer(physical)))
+    }
+
+    /// Its physical address.
+    pub(crate) fn physical(&self) -> u64 {
+        self.0.as_ptr() as u64 - direct(0)
+    }
+}
+
+impl Deref for Frame {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        // SAFETY: this value owns the frame; a domain that maps it runs only while its owner is borrowed mutably.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl DerefMut for Frame {
+    fn deref_mut(&mut self) -> &mut Page {
+        // SAFETY: as for `deref`.
+        unsafe { self.0.as_mut() }
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        let mut pool = POOL.lock();
+        // SAFETY: the frame has no owner any more; the pool keeps its list in it.
+        unsafe { self.0.cast::<u64>().write(pool.returned) };
+        pool.returned = self.physical();
+        pool.used -= 1;
+    }
+}
+
+impl Pool {
+    /// Cuts `len` bytes (a multiple of a page) off the first fresh run that has them.
+    fn take_fresh(&mut self, len: u64) -> Option<u64> {
+        let run = self.fresh.iter_mut().find(|run| run.1 - run.0 >= len)?;
+        let start = run.0;
+        run.0 += len;
+        self.used += len / PAGE;
+        Some(start)
+    }
+}
+
+/// Memory in one piece, zeroed, for as long as the machine runs. `None` if there is no such piece.
+pub(crate) fn forever(pages: u64) -> Option<&'static mut [u8]> {
+    let start = POOL.lock().take_fresh(pages * PAGE)?;
+    let first: *mut u8 = pointer(start).cast().as_ptr();
+    // SAFETY: the pool never hands these pages out again, and the direct map shows them in one piece.
+    Some(unsafe { core::slice::from_raw_parts_mut(first, (pages * PAGE) as usize) })
+}
+
+/// Physical address of memory that came from [`forever`].
+pub(crate) fn physical(memory: &[u8]) -> u64 {
+    memory.as_ptr() as u64 - direct(0)
+}
+
+/// Frames in use, and frames there are.
+pub(crate) fn count() -> (u64, u64) {
+    let pool = POOL.lock();
+    (pool.used, pool.total)
+}
+
+fn pointer(physical: u64) -> NonNull<Page> {
+    // SAFETY: the direct map does not start at 0.
+    unsafe { NonNull::new_unchecked(direct(physical) as *mut Page) }
+}
+
+/// Proof that frames and heap can be had.
+pub(crate) struct Memory(());
+
+/// Takes over the usable memory that the loader reports, and makes the heap: a sixteenth of it.
+pub(crate) fn init(boot: &BootInfo, _: &Traps) -> Memory {
+    let mut pool = POOL.lock();
+    let usable = boot.memory_regions.iter().filter(|region| region.kind == MemoryRegionKind::Usable);
+    let pages = usable.map(|region| (mayfly_abi::page_up(region.start), region.end.min(DIRECT_MAP_LEN) & !(PAGE - 1)));
+    for (slot, (start, end)) in pages.filter(|(start, end)| start < end).take(RUNS).enumerate() {
+        pool.fresh[slot] = (start, end);
+        pool.total += (end - start) / PAGE;
+    }
+    let bytes = pool.total * PAGE;
+    let heap = (bytes / 16).clamp(256 << 10, 16 << 20) & !(PAGE - 1);
+    let Some(start) = pool.take_fresh(heap).filter(|_| bytes >= LEAST) else {
+        exit::refuse(format_args!(
+            "too little memory: {} KiB are free beside the image, at least {} KiB are needed; give the machine more",
+            bytes >> 10,
+            LEAST >> 10
+        ));
+    };
+    ledger::set_frames(pool.used, pool.total);
+    // SAFETY: the pool has just given these pages away for good.
+    unsafe { HEAP.0.lock().init(pointer(start).cast().as_ptr(), heap as usize) };
+    Memory(())
+}
+
+struct KernelHeap(Mutex<Heap>);
+
+#[global_allocator]
+static HEAP: KernelHeap = KernelHeap(Mutex::new(Heap::empty()));
+
+// SAFETY: every block comes from the locked heap, which hands each out once and aligned as asked.
+unsafe impl core::alloc::GlobalAlloc for KernelHeap {
+    unsafe fn alloc(&self, layout: core::alloc::Layout) -> *mut u8 {
+        self.0.lock().allocate_first_fit(layout).map_or(core::ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: core::alloc::Layout) {
+        // SAFETY: the caller gives back a block of this heap with its layout, which is never null.
+        unsafe { self.0.lock().deallocate(NonNull::new_unchecked(block), layout) };
+    }
+}

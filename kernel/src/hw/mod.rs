@@ -1,0 +1,18 @@
+//! The machine: everything that has an address. The only `unsafe` of the kernel is in here.
+
+pub(crate) mod apic;
+pub(crate) mod boot;
+pub(crate) mod clock;
+pub(crate) mod console;
+pub(crate) mod cpu;
+pub(crate) mod domain;
+pub(crate) mod entry;
+pub(crate) mod exit;
+pub(crate) mod ledger;
+pub(crate) mod memory;
+pub(crate) mod nic;
+pub(crate) mod random;
+pub(crate) mod tables;
+pub(crate) mod traps;
+pub(crate) mod virtio;
+pub(crate) mod window;

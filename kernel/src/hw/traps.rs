@@ -1,0 +1,167 @@
+//! Descriptor tables, and what happens when the CPU interrupts the kernel itself.
+//!
+//! Every trap and interrupt has an IST stack: the toolchain's `core` uses the red zone, so nothing may be pushed onto a
+//! running kernel stack. The kernel runs with interrupts off but for the one instruction in which it waits.
+
+use super::entry::{self, Core};
+use super::{apic, cpu};
+use core::ptr::addr_of_mut;
+use core::sync::atomic::{AtomicBool, Ordering};
+use x86_64::VirtAddr;
+use x86_64::instructions::tables::{lidt, load_tss};
+use x86_64::registers::model_specific::Star;
+use x86_64::registers::segmentation::{CS, SS, Segment};
+use x86_64::structures::DescriptorTablePointer;
+use x86_64::structures::gdt::{Descriptor, GlobalDescriptorTable};
+use x86_64::structures::idt::{Entry, HandlerFunc};
+use x86_64::structures::tss::TaskStateSegment;
+
+/// Interrupt vectors in use, exceptions included.
+pub(crate) const VECTORS: usize = 48;
+/// Page fault.
+pub(crate) const PAGE_FAULT: u64 = 14;
+/// The local APIC's timer.
+pub(crate) const TIMER: u8 = 32;
+/// The network card.
+pub(crate) const NIC: u8 = 33;
+/// An interrupt that was withdrawn while it was on its way (SDM 3A 11.9); the low four bits must be ones.
+pub(crate) const SPURIOUS: u8 = 47;
+
+/// Non-maskable interrupt, double fault and machine check get a stack of their own: they can hit inside another trap.
+const NESTING: [usize; 3] = [2, 8, 18];
+const STACK_LEN: usize = 16 << 10;
+
+/// One core's tables and trap stacks.
+#[repr(C, align(16))]
+pub(crate) struct Tables {
+    stacks: [[u8; STACK_LEN]; 2],
+    task: TaskStateSegment,
+    segments: GlobalDescriptorTable,
+    gates: [Entry<HandlerFunc>; VECTORS],
+}
+
+impl Tables {
+    pub(crate) const fn new() -> Self {
+        Self {
+            stacks: [[0; STACK_LEN]; 2],
+            task: TaskStateSegment::new(),
+            segments: GlobalDescriptorTable::new(),
+            gates: [Entry::missing(); VECTORS],
+        }
+    }
+}
+
+/// Proof that a fault will be caught and told, not reset the machine.
+pub(crate) struct Traps(());
+
+/// Loads the tables of the first core and drops the loader's identity map. Called once, first of all.
+pub(crate) fn init() -> Traps {
+    // SAFETY: called once, on the only core that runs; nothing else refers to the core's tables.
+    let core: &'static mut Core = unsafe { &mut *addr_of_mut!(entry::CORE) };
+    let tables = &mut core.tables;
+    for (slot, stack) in tables.stacks.iter().enumerate() {
+        tables.task.interrupt_stack_table[slot] = VirtAddr::from_ptr(stack) + STACK_LEN as u64;
+    }
+    let first_stub = entry::trap_stubs();
+    for (vector, gate) in tables.gates.iter_mut().enumerate() {
+        let stub = VirtAddr::new(first_stub + entry::STUB_LEN * vector as u64);
+        // SAFETY: the stub keeps the interrupted state, and the IST slots are filled in.
+        unsafe { gate.set_handler_addr(stub).set_stack_index(u16::from(NESTING.contains(&vector))) };
+    }
+    // The order is dictated by `sysret`: it loads SS from STAR[63:48] + 8 and CS from + 16 (SDM 3A 5.8.8).
+    let kernel_code = tables.segments.append(Descriptor::kernel_code_segment());
+    let kernel_data = tables.segments.append(Descriptor::kernel_data_segment());
+    let user_data = tables.segments.append(Descriptor::user_data_segment());
+    let user_code = tables.segments.append(Descriptor::user_code_segment());
+    // SAFETY: the task state lives in the static core.
+    let task = tables.segments.append(unsafe { Descriptor::tss_segment_unchecked(&tables.task) });
+    assert!(user_data.0 == entry::USER_DATA && user_code.0 == entry::USER_CODE);
+    let limit = size_of_val(&tables.gates) as u16 - 1;
+    let gates = DescriptorTablePointer { limit, base: VirtAddr::from_ptr(&tables.gates) };
+    // SAFETY: the tables are complete and static; the selectors are the ones they were given.
+    unsafe {
+        tables.segments.load_unsafe();
+        CS::set_reg(kernel_code);
+        SS::set_reg(kernel_data);
+        load_tss(task);
+        lidt(&gates);
+    }
+    if Star::write(user_code, user_data, kernel_code, kernel_data).is_err() {
+        panic!("the segment table is not in the order that sysret needs");
+    }
+    cpu::set_call_entry(entry::call_entry(), core as *mut Core as u64);
+    cpu::protect();
+    super::tables::drop_identity_map();
+    Traps(())
+}
+
+/// Whether the card has interrupted since it was last asked.
+static NIC_PENDING: AtomicBool = AtomicBool::new(false);
+
+/// Takes the note that the card has interrupted.
+pub(crate) fn take_nic_interrupt() -> bool {
+    let pending = NIC_PENDING.load(Ordering::Relaxed);
+    if pending {
+        NIC_PENDING.store(false, Ordering::Relaxed);
+    }
+    pending
+}
+
+/// Takes note of an interrupt and lets the APIC send the next one.
+pub(crate) fn acknowledge(vector: u8) {
+    if vector == NIC {
+        NIC_PENDING.store(true, Ordering::Relaxed);
+    }
+    if vector != SPURIOUS {
+        apic::end_of_interrupt();
+    }
+}
+
+/// What a stub pushed, and before it the CPU.
+#[repr(C)]
+struct Frame {
+    general: [u64; 9],
+    vector: u64,
+    error: u64,
+    rip: u64,
+    cs: u64,
+    flags: u64,
+    rsp: u64,
+    ss: u64,
+}
+
+/// A trap taken in ring 0. Interrupts come only while the kernel waits; anything else is a broken invariant.
+///
+/// # Safety
+/// Called by the trap stubs alone, on an IST stack.
+pub(super) unsafe extern "C" fn kernel_trap(frame: *const u64) {
+    // SAFETY: the stub built the frame right below.
+    let frame = unsafe { &*frame.cast::<Frame>() };
+    if frame.vector >= u64::from(TIMER) {
+        acknowledge(frame.vector as u8);
+        return;
+    }
+    panic!(
+        "trap {} (error {:#x}) at rip {:#x}, cs {:#x}, flags {:#x}, rsp {:#x}, ss {:#x}, fault address {:#x}, \
+         rax rcx rdx rsi rdi r8 r9 r10 r11 {:#x?}",
+        frame.vector,
+        frame.error,
+        frame.rip,
+        frame.cs,
+        frame.flags,
+        frame.rsp,
+        frame.ss,
+        cpu::fault_address(),
+        frame.general
+    );
+}
+
+/// Masks the old interrupt controllers: they may be there, and their vectors would be taken for exceptions.
+pub(crate) fn silence_old_controllers() {
+    use x86_64::instructions::port::Port;
+    // SAFETY: writes the mask registers of the two 8259s; where there are none the writes do nothing.
+    unsafe {
+        Port::<u8>::new(0x21).write(0xff);
+        Port::<u8>::new(0xa1).write(0xff);
+    }
+}

@@ -1,0 +1,124 @@
+//! A window: pages with an owner, lent to a domain for one invocation. A request or a response lives in one.
+//!
+//! A window brings its own lowest-level page tables, so lending it costs one entry for each 2 MiB. What a function
+//! leaves in a response window never has to be copied to be sent, and its domain is free at once.
+
+use super::memory::{Frame, Page};
+use super::tables::{Rights, SPAN, Table, Tables};
+use alloc::vec::Vec;
+use mayfly_abi::PAGE;
+
+const PAGE_LEN: usize = PAGE as usize;
+/// Pages that one table maps.
+const TABLE_PAGES: usize = (SPAN / PAGE) as usize;
+
+/// What a page that was never touched reads as.
+static ZEROS: Page = [0; PAGE_LEN];
+
+/// Memory is used up.
+#[derive(Debug)]
+pub(crate) struct OutOfFrames;
+
+/// Pages of a request or response. Never empty; the first page is kept when a window is used again.
+pub(crate) struct Window {
+    rights: Rights,
+    tables: Vec<Table>,
+    /// By page number. A page of a response that was not touched has no frame.
+    frames: Vec<Option<Frame>>,
+    /// Bytes from the start that the kernel may have written.
+    written: usize,
+}
+
+impl Window {
+    /// A window of one page that a function may use with `rights`.
+    pub(crate) fn new(rights: Rights) -> Result<Self, OutOfFrames> {
+        let mut window = Self { rights, tables: Vec::new(), frames: Vec::new(), written: 0 };
+        window.page_mut(0)?;
+        Ok(window)
+    }
+
+    /// The page with number `index`, made if it is not there.
+    fn page_mut(&mut self, index: usize) -> Result<&mut Page, OutOfFrames> {
+        while self.tables.len() <= index / TABLE_PAGES {
+            self.tables.push(Table::new().ok_or(OutOfFrames)?);
+        }
+        while self.frames.len() <= index {
+            self.frames.push(None);
+        }
+        let place = &mut self.frames[index];
+        let frame = match place {
+            Some(frame) => frame,
+            None => {
+                let frame = Frame::zeroed().ok_or(OutOfFrames)?;
+                self.tables[index / TABLE_PAGES].map(index as u64 * PAGE, frame.physical(), self.rights);
+                place.insert(frame)
+            }
+        };
+        Ok(frame)
+    }
+
+    /// Makes the page with number `index` available to the function.
+    pub(crate) fn touch(&mut self, index: usize) -> Result<(), OutOfFrames> {
+        self.page_mut(index).map(|_| ())
+    }
+
+    /// Writes bytes at an offset.
+    pub(crate) fn write(&mut self, mut offset: usize, mut bytes: &[u8]) -> Result<(), OutOfFrames> {
+        self.written = self.written.max(offset + bytes.len());
+        while !bytes.is_empty() {
+            let at = offset % PAGE_LEN;
+            let (now, later) = bytes.split_at(bytes.len().min(PAGE_LEN - at));
+            self.page_mut(offset / PAGE_LEN)?[at..at + now.len()].copy_from_slice(now);
+            offset += now.len();
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// As much of the bytes `offset..end` as lies in one page.
+    pub(crate) fn chunk(&self, offset: usize, end: usize) -> &[u8] {
+        let at = offset % PAGE_LEN;
+        let len = (end - offset).min(PAGE_LEN - at);
+        let frame = self.frames.get(offset / PAGE_LEN).and_then(Option::as_ref);
+        let page: &Page = frame.map_or(&ZEROS, |frame| frame);
+        &page[at..at + len]
+    }
+
+    /// Shows the window at `base` of a domain. Detached before the window goes anywhere else.
+    pub(super) fn attach(&self, tables: &mut Tables, base: u64) {
+        for (at, table) in self.tables.iter().enumerate() {
+            tables.attach(base + at as u64 * SPAN, table);
+        }
+    }
+
+    /// Hides the window again.
+    pub(super) fn detach(&self, tables: &mut Tables, base: u64) {
+        for at in 0..self.tables.len() {
+            tables.detach(base + at as u64 * SPAN);
+        }
+    }
+
+    /// Pages that a domain may hold translations of.
+    pub(super) fn pages(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Forgets everything, for the next owner.
+    pub(crate) fn clear(&mut self) {
+        self.tables.truncate(1);
+        for index in 1..self.frames.len().min(TABLE_PAGES) {
+            self.tables[0].unmap(index as u64 * PAGE);
+        }
+        self.frames.truncate(1);
+        let written = self.written.min(PAGE_LEN);
+        self.written = 0;
+        let dirty = self.tables[0].take_dirty(0);
+        if let Some(Some(first)) = self.frames.first_mut() {
+            if dirty {
+                first.fill(0);
+            } else {
+                first[..written].fill(0);
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The kernel of Mayfly: it boots, answers, and forgets. This file is the boot story; read it first.
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+mod catalog;
+mod executor;
+mod http;
+#[expect(unsafe_code, reason = "the machine is in here, and nowhere else")]
+mod hw;
+mod invocation;
+mod net;
+mod windows;
+
+use bootloader_api::config::Mapping;
+use bootloader_api::{BootInfo, BootloaderConfig};
+use catalog::Catalog;
+use executor::Executor;
+use hw::console::say;
+use hw::exit::refuse;
+use hw::virtio::Unusable;
+use mayfly_abi::boot::{DIRECT_MAP, KERNEL_STACK, KERNEL_STACK_TOP};
+use mayfly_abi::ledger::Phase;
+use mayfly_core::command_line::CommandLine;
+use mayfly_core::image::Image;
+use mayfly_mem as _;
+use net::Net;
+
+/// What the kernel asks of a loader.
+static CONFIG: BootloaderConfig = {
+    let mut config = BootloaderConfig::new_default();
+    config.kernel_stack_size = KERNEL_STACK_TOP - KERNEL_STACK;
+    config.mappings.physical_memory = Some(Mapping::FixedAddress(DIRECT_MAP));
+    config
+};
+
+bootloader_api::entry_point!(main, config = &CONFIG);
+
+/// The loader jumps here with paging on, interrupts off and one core running.
+fn main(boot: &'static mut BootInfo) -> ! {
+    hw::ledger::open();
+    let traps = hw::traps::init();
+    hw::ledger::stamp(Phase::Traps);
+    let line = CommandLine::parse(hw::boot::command_line(), |notice| say!("mayfly: command line: {notice}"));
+    hw::clock::init(&line, &traps);
+    let memory = hw::memory::init(boot, &traps);
+    hw::ledger::stamp(Phase::Memory);
+
+    let Some(bundle) = hw::boot::bundle(boot) else { refuse("the loader found no bundle; build the image again") };
+    let image = Image::open(bundle).unwrap_or_else(|error| refuse(error));
+    let nic = hw::nic::init(line.devices(), &memory, &traps).unwrap_or_else(|why| {
+        refuse(match why {
+            Unusable::Absent => {
+                "there is no network card; add `-device virtio-net-device,netdev=…` or name it by virtio_mmio.device="
+            }
+            Unusable::Legacy => {
+                "the network card is of the kind before virtio 1.0; add `-global virtio-mmio.force-legacy=false`"
+            }
+            Unusable::Refused => "the network card does not work with this driver: too few queue entries or features",
+        })
+    });
+    hw::ledger::stamp(Phase::Nic);
+
+    let net = Net::listen(nic, &line);
+    Executor::new(Catalog::new(bundle, image), net).serve()
+}

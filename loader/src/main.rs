@@ -1,0 +1,90 @@
+//! From power-on to the kernel: enters long mode on the page tables that the image brings, and hands over a `BootInfo`.
+//!
+//! QEMU (and any monitor that knows PVH) has already put every byte of the image where it belongs. The loader copies
+//! nothing and parses nothing but the monitor's start info.
+#![no_std]
+#![no_main]
+
+mod entry;
+mod pvh;
+
+use bootloader_api::BootInfo;
+use bootloader_api::info::{MemoryRegion, MemoryRegionKind, MemoryRegions};
+use core::ptr::{addr_of, addr_of_mut};
+use mayfly_abi::boot::{BOOT_BLOCK, BootBlock, DIRECT_MAP, KERNEL_MAP, KERNEL_STACK, KERNEL_STACK_TOP};
+use mayfly_mem as _;
+
+/// Memory regions passed on; a monitor gives about ten.
+const REGIONS: usize = 32;
+
+/// The hand-over lives here for as long as the kernel runs.
+static mut REGION_TABLE: [MemoryRegion; REGIONS] = [MemoryRegion::empty(); REGIONS];
+static mut BOOT_INFO: Option<BootInfo> = None;
+
+/// Second half of the way in. `entry::long_mode` calls it on the kernel's stack, identity-mapped, interrupts off,
+/// with the physical address of the monitor's start info.
+///
+/// # Safety
+/// To be called once, by the entry code, under the image's page tables.
+unsafe extern "C" fn load(start_info: u64) -> ! {
+    // SAFETY: the host tool wrote a boot block there; nothing else refers to it yet, and only one core runs.
+    let block = unsafe { &mut *(BOOT_BLOCK as *mut BootBlock) };
+    // SAFETY: the monitor's start info lies in low memory, which is identity-mapped.
+    let start = unsafe { pvh::StartInfo::read(start_info) };
+
+    // SAFETY: one core, called once: this is the only reference to the table.
+    let table = unsafe { &mut *addr_of_mut!(REGION_TABLE) };
+    let mut used = 0;
+    let mut add = |start: u64, end: u64, kind: MemoryRegionKind| {
+        if start < end && used < REGIONS {
+            table[used] = MemoryRegion { start, end, kind };
+            used += 1;
+        }
+    };
+    add(mayfly_abi::boot::LOADER, block.image_end, MemoryRegionKind::Bootloader);
+    // SAFETY: as for the start info.
+    for entry in unsafe { start.memory_map() } {
+        let (first, end) = (entry.address, entry.address.saturating_add(entry.len));
+        if entry.kind == pvh::RAM {
+            // Below the image lie the firmware's tables; they stay untouched.
+            add(first.max(block.image_end), end, MemoryRegionKind::Usable);
+        } else {
+            add(first, end, MemoryRegionKind::UnknownBios(entry.kind));
+        }
+    }
+    // SAFETY: as for the start info.
+    let (address, len) = unsafe { start.command_line() };
+    block.command_line_address = address;
+    block.command_line_len = len;
+
+    let regions: *mut MemoryRegion = direct(addr_of!(REGION_TABLE) as u64) as *mut MemoryRegion;
+    // SAFETY: the table is static, `used` entries of it are filled in, and the direct map shows all of memory.
+    let regions: &'static mut [MemoryRegion] = unsafe { core::slice::from_raw_parts_mut(regions, used) };
+    let mut info = BootInfo::new(MemoryRegions::from(regions));
+    info.physical_memory_offset = Some(DIRECT_MAP).into();
+    info.rsdp_addr = (start.rsdp != 0).then_some(start.rsdp).into();
+    info.ramdisk_addr = Some(direct(block.bundle_address)).into();
+    info.ramdisk_len = block.bundle_len;
+    info.kernel_addr = block.kernel_address;
+    info.kernel_len = block.kernel_len;
+    info.kernel_image_offset = KERNEL_MAP + block.kernel_address;
+    info.kernel_stack_bottom = KERNEL_MAP + KERNEL_STACK;
+    info.kernel_stack_len = KERNEL_STACK_TOP - KERNEL_STACK;
+    // SAFETY: one core, called once; the place is static.
+    let info = unsafe { (*addr_of_mut!(BOOT_INFO)).insert(info) };
+    // SAFETY: the entry point is the kernel's, the stack is mapped there, and the info outlives the loader.
+    unsafe {
+        entry::enter_kernel(direct(info as *mut BootInfo as u64), KERNEL_MAP + KERNEL_STACK_TOP, block.kernel_entry)
+    }
+}
+
+/// Where the direct map shows a physical address.
+const fn direct(physical: u64) -> u64 {
+    DIRECT_MAP + physical
+}
+
+/// Nothing here panics by design; if it does, there is nobody to tell but the debug console.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    entry::give_up(b"mayfly: the loader failed; the monitor's start info makes no sense\n")
+}
