@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-/// Measures a Mayfly image
+/// Measures an image.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]

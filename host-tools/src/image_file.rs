@@ -222,6 +222,11 @@ fn records(bundle: &[u8], header: &BundleHeader) -> Result<Vec<FunctionRecord>, 
     Ok(functions)
 }
 
+/// The text in a field padded with zeros: a function's name or route.
+pub(crate) fn text(field: &[u8]) -> String {
+    String::from_utf8_lossy(field).trim_end_matches('\0').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,9 +10,9 @@ use mayfly_abi::image::{FunctionRecord, SEGMENT_EXECUTE, SEGMENT_WRITE, SegmentR
 use serde::Serialize;
 
 use crate::build::show_size;
-use crate::image_file::{ImageFile, Section};
+use crate::image_file::{ImageFile, Section, text};
 
-/// Show what is in an image: its memory, its functions and their limits.
+/// Shows what is in an image: its memory, its functions and their limits.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  mayfly inspect build/mayfly.elf\n  mayfly inspect build/mayfly.elf --json | jq '.functions[].route'"
@@ -132,11 +132,6 @@ impl FunctionView {
             segments: record.segments.iter().filter(|s| s.memory_len > 0).map(Memory::of_segment).collect(),
         }
     }
-}
-
-/// The text in a field padded with zeros.
-fn text(field: &[u8]) -> String {
-    String::from_utf8_lossy(field).trim_end_matches('\0').to_owned()
 }
 
 impl fmt::Display for View {

@@ -1,12 +1,188 @@
-//! `mayfly run`.
+//! `mayfly run`: boots an image, shows what it prints, and ends it on Ctrl-C.
 
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-/// What `mayfly run` is told.
+use anyhow::{Context, Result, bail, ensure};
+use mayfly_qemu::{Ending, Error, Launch, Machine, MachineType, accelerator};
+
+use crate::build::DEFAULT_IMAGE;
+use crate::image_file::{ImageFile, text};
+
+/// Where a debugger finds the machine.
+const GDB_PORT: u16 = 1234;
+/// The kernel with its symbols, in a source tree.
+const KERNEL: &str = "target/x86_64-unknown-linux-gnu/release/mayfly-kernel";
+/// How soon Ctrl-C is noticed at the latest.
+const TICK: Duration = Duration::from_millis(100);
+/// How long QEMU may take to end once its console is closed.
+const LAST_BREATH: Duration = Duration::from_secs(5);
+
+/// Boots an image and serves its functions until Ctrl-C.
+///
+/// Shows what the machine prints. The exit code is 0 after Ctrl-C, and 1 if the machine ended by itself.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(
+    after_help = "Example:\n  mayfly run &\n  curl http://127.0.0.1:8080/hello\n  mayfly run --port 9000 --memory 16M --accel tcg"
+)]
+pub struct Args {
+    /// The image.
+    #[arg(default_value = DEFAULT_IMAGE)]
+    image: PathBuf,
+    /// TCP port on 127.0.0.1 to serve on; 0 picks a free one.
+    #[arg(long, value_name = "N", default_value_t = 8080)]
+    port: u16,
+    /// Memory of the machine, such as 64M or 1G.
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = mebibytes)]
+    memory: u32,
+    /// What executes the machine's instructions: auto, tcg or kvm.
+    ///
+    /// auto takes kvm only if a quick timing shows that the processor itself runs the guest.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    accel: accelerator::Choice,
+    /// Wait for gdb before the first instruction.
+    #[arg(long)]
+    gdb: bool,
+    /// Print the exact QEMU command line, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
 
 /// Carries out `mayfly run`.
-pub fn main(_args: Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`mayfly run` is not there yet")
+pub fn main(args: Args) -> Result<ExitCode> {
+    let image = ImageFile::open(&args.image)?;
+    check_memory(image.boot.image_end, args.memory)?;
+    let verdict = accelerator::choose(args.accel)?;
+    let mut launch = Launch::new(&args.image).memory_mib(args.memory).port(args.port).accelerator(verdict.accelerator);
+    if args.gdb {
+        launch = launch.gdb(GDB_PORT);
+    }
+    let plan = launch.plan()?;
+    if args.dry_run {
+        println!("{}", plan.command());
+        return Ok(ExitCode::SUCCESS);
+    }
+
+    let stop = Arc::new(AtomicBool::new(false));
+    ctrlc::set_handler({
+        let stop = Arc::clone(&stop);
+        move || stop.store(true, Ordering::Relaxed)
+    })
+    .context("cannot catch Ctrl-C")?;
+    let machine = plan.start()?;
+    println!("{verdict}");
+    println!("{}, {} MiB, QEMU has process id {}", MachineType::all()[0].name, args.memory, machine.pid());
+    for function in &image.functions {
+        println!("http://127.0.0.1:{}/{}", machine.port(), text(&function.route));
+    }
+    if args.gdb {
+        println!("waiting for: gdb {KERNEL} -ex 'target remote 127.0.0.1:{GDB_PORT}'");
+    }
+    println!("Ctrl-C ends it.");
+    serve(machine, &stop, io::stdout())
+}
+
+/// Shows what the machine prints until `stop` is set, or the machine ends by itself.
+fn serve(mut machine: Machine, stop: &AtomicBool, mut out: impl Write) -> Result<ExitCode> {
+    let mut position = 0;
+    while let Some(printed) = machine.console().follow(&mut position, TICK) {
+        out.write_all(&printed)?;
+        out.flush()?;
+        if stop.load(Ordering::Relaxed) {
+            machine.stop();
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let ending = machine.wait_for_exit(LAST_BREATH)?;
+    bail!(describe(&machine, ending))
+}
+
+/// Why the machine ended, in a sentence; the console was shown already.
+fn describe(machine: &Machine, ending: Ending) -> String {
+    match machine.ended(ending) {
+        Error::Ended { .. } => {
+            let messages = machine.messages().text();
+            let messages = messages.trim_end();
+            if messages.is_empty() { ending.to_string() } else { format!("{ending}; QEMU says:\n{messages}") }
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A machine whose memory ends within the image could not even say so.
+fn check_memory(image_end: u64, memory_mib: u32) -> Result<()> {
+    let needed = image_end.div_ceil(1 << 20);
+    ensure!(
+        u64::from(memory_mib) >= needed,
+        "{memory_mib}M of memory cannot hold the image, which alone needs {needed}M; give it more with --memory 16M"
+    );
+    Ok(())
+}
+
+/// Mebibytes that a size such as "64M" or "1G" stands for.
+fn mebibytes(size: &str) -> Result<u32, String> {
+    let (digits, factor) = match size.strip_suffix('G') {
+        Some(digits) => (digits, 1024),
+        None => (size.strip_suffix('M').unwrap_or_default(), 1),
+    };
+    let number = digits.parse::<u32>().ok().filter(|_| !digits.starts_with('+'));
+    let mebibytes = number.and_then(|number| number.checked_mul(factor)).filter(|size| *size > 0);
+    mebibytes.ok_or_else(|| "it is a whole number of mebibytes or gibibytes, such as 64M or 1G".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mayfly_abi::exit::Exit;
+    use mayfly_qemu::guest::Guest;
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn memory_is_given_in_mebibytes_or_gibibytes() {
+        assert_eq!(mebibytes("64M"), Ok(64));
+        assert_eq!(mebibytes("2G"), Ok(2048));
+        for wrong in ["", "M", "64", "64K", "0M", "+1M", "-1M", "1.5G", "99999999G"] {
+            assert!(mebibytes(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn memory_that_the_image_does_not_fit_into_is_refused_with_what_it_needs() {
+        assert!(check_memory(0x40_0000, 4).is_ok());
+        let error = check_memory(0x40_0001, 4).expect_err("one byte too many");
+        assert!(error.to_string().starts_with("4M of memory cannot hold the image, which alone needs 5M"), "{error}");
+    }
+
+    fn start(test: &str, guest: &Guest) -> Machine {
+        let dir = tempfile::tempdir().expect("there is room");
+        let path = dir.path().join(test);
+        fs::write(&path, guest.elf()).expect("there is room");
+        let machine = Launch::new(path).start().unwrap_or_else(|error| panic!("{error}"));
+        // QEMU reads the file when it starts; the directory must last until the guest has spoken.
+        assert!(machine.console().wait_for("up", Duration::from_secs(20)), "{}", machine.report());
+        machine
+    }
+
+    #[test]
+    fn a_machine_that_ends_by_itself_is_a_failure_that_says_why() {
+        let machine = start("panics", &Guest::new().print("up\n").exit(Exit::Panic as u32));
+        let mut shown = Vec::new();
+        let error = serve(machine, &AtomicBool::new(false), &mut shown).expect_err("nobody stopped it");
+        assert_eq!(error.to_string(), "the kernel panicked");
+        assert_eq!(shown, b"up\n");
+    }
+
+    #[test]
+    fn a_machine_that_is_stopped_is_a_success() {
+        let machine = start("stopped", &Guest::new().print("up\n"));
+        let pid = machine.pid();
+        let code = serve(machine, &AtomicBool::new(true), io::sink()).expect("it was stopped");
+        assert_eq!(code, ExitCode::SUCCESS);
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
 }

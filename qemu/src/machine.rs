@@ -74,6 +74,11 @@ impl Machine {
         &self.console
     }
 
+    /// What QEMU itself has to say: warnings and errors.
+    pub fn messages(&self) -> &Console {
+        &self.messages
+    }
+
     /// The guest's memory, readable while and after the machine runs.
     pub fn memory(&self) -> &Memory {
         &self.memory

@@ -14,28 +14,29 @@ use super::measure;
 use super::record::{self, Report, Run};
 use super::table::Table;
 use super::waterfall::Waterfall;
-use crate::build::floor_image;
+use crate::build::{DEFAULT_IMAGE, floor_image};
 
-/// Measures the time from power-on to the first response byte
+/// Measures the time from power-on to the first response byte.
 ///
 /// Every boot follows a boot of an empty guest on the same machine: the floor, below which no kernel can be. The guest
 /// leaves a time stamp at each phase; they are read from outside and put on the host's clock.
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  mayfly bench boot --runs 50 --json build/boot.json")]
 pub(super) struct Args {
-    /// How many boots to measure
+    /// How many boots to measure.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Write all runs, their summary and what they were measured on to a file
+    /// Write all runs, their summary and what they were measured on to a file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// The image to boot
-    #[arg(long, default_value = "build/mayfly.elf")]
+    /// The image.
+    #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
     image: PathBuf,
-    /// What to ask the image for
+    /// What to ask the image for.
     #[arg(long, default_value = "/hello")]
     path: String,
-    /// What executes the guest: auto, tcg or kvm
-    #[arg(long, default_value = "auto")]
+    /// What executes the machine's instructions: auto, tcg or kvm.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
     accel: accelerator::Choice,
 }
 
