@@ -76,7 +76,8 @@ impl Net {
         net
     }
 
-    /// Uses an address and announces it: a peer that waits for our ARP sends its first SYN at once.
+    /// Uses an address and announces it: a peer that waits for our ARP sends its first SYN at once. The gateway's own
+    /// address is asked for ahead of need, so that the first SYN can be answered at once too.
     fn set_address(&mut self, address: Ipv4Cidr, gateway: Option<Ipv4Address>) {
         self.interface.update_ip_addrs(|addresses| {
             addresses.clear();
@@ -89,7 +90,11 @@ impl Net {
         {
             say!("mayfly: the routing table has no room for the gateway");
         }
-        announce(&mut self.nic, address.address());
+        let own = address.address();
+        ask(&mut self.nic, own, own);
+        if let Some(gateway) = gateway {
+            ask(&mut self.nic, own, gateway);
+        }
     }
 
     /// Takes what the card received: at most a round, so false means that there may be more.
@@ -200,8 +205,9 @@ fn now() -> Instant {
     Instant::from_micros((clock::nanos() / 1000) as i64)
 }
 
-/// Sends a gratuitous ARP (RFC 5227 calls it an announcement).
-fn announce(nic: &mut Nic, address: Ipv4Address) {
+/// Asks for the hardware address of `target` and tells ours with it. Asked for our own address, nobody answers and
+/// everybody listens: that is a gratuitous ARP (RFC 5227 calls it an announcement).
+fn ask(nic: &mut Nic, address: Ipv4Address, target: Ipv4Address) {
     let hardware = EthernetAddress(nic.address());
     let ethernet =
         EthernetRepr { src_addr: hardware, dst_addr: EthernetAddress::BROADCAST, ethertype: EthernetProtocol::Arp };
@@ -210,7 +216,7 @@ fn announce(nic: &mut Nic, address: Ipv4Address) {
         source_hardware_addr: hardware,
         source_protocol_addr: address,
         target_hardware_addr: EthernetAddress([0; 6]),
-        target_protocol_addr: address,
+        target_protocol_addr: target,
     };
     nic.send(ethernet.buffer_len() + arp.buffer_len(), |frame| {
         let mut frame = EthernetFrame::new_unchecked(frame);

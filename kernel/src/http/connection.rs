@@ -93,9 +93,15 @@ impl Connection {
         if matches!(self.state, State::Running) {
             return Wants::Nothing;
         }
-        if !socket.is_open() {
-            self.drop_windows(windows);
-            return Wants::Release;
+        match socket.state() {
+            // The handshake is not over.
+            tcp::State::SynReceived => return Wants::Nothing,
+            // It was broken off, before or after it was complete.
+            tcp::State::Listen | tcp::State::Closed => {
+                self.drop_windows(windows);
+                return Wants::Release;
+            }
+            _ => {}
         }
         loop {
             match &mut self.state {
