@@ -231,7 +231,7 @@ proptest! {
                 prop_assert!(segment.pages > 0);
                 for page in 0..u64::from(segment.pages) {
                     let address = segment.address + page * PAGE;
-                    prop_assert!((PROGRAM_BASE..PROGRAM_END).contains(&address) && address % PAGE == 0);
+                    prop_assert!((PROGRAM_BASE..PROGRAM_END).contains(&address) && address.is_multiple_of(PAGE));
                     prop_assert!(pages.insert(address), "two segments share {address:#x}");
                 }
                 let source = segment.offset..segment.offset + u64::from(segment.file_len);
