@@ -237,6 +237,7 @@ mod tests {
                  -accel tcg -cpu max,-arch-capabilities -m 64M \
                  -object memory-backend-file,id=ram,size=64M,mem-path=/ram,share=on \
                  -nodefaults -no-user-config -display none -no-reboot -monitor none -serial none \
+                 -global virtio-mmio.force-legacy=false \
                  -chardev stdio,id=console -device isa-debugcon,iobase=0xe9,chardev=console \
                  -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
                  -netdev user,id=net,hostfwd=tcp:127.0.0.1:8080-:8080 -device virtio-net-device,netdev=net \
