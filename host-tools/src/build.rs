@@ -34,7 +34,7 @@ pub use source::{examples, source_root};
 /// Where an image goes if nothing else is said, and where `mayfly run` finds it.
 pub const DEFAULT_IMAGE: &str = "build/mayfly.elf";
 
-/// Build an image from functions.
+/// Builds an image from functions.
 ///
 /// Each DIR holds one function: a mayfly.toml beside a Cargo.toml (Rust) or *.c files (C). Without any DIR, the image
 /// holds the example functions of the source tree.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::build::{is_name, name_rule, source_root};
 
-/// Make a folder with a new function in it.
+/// Makes a folder with a new function in it.
 ///
 /// The function is a Rust crate that answers with a greeting; edit its src/main.rs. Its mayfly.toml holds its route
 /// and limits.
@@ -38,7 +38,7 @@ pub fn create(name: &str, parent: &Path) -> Result<()> {
     }
     let folder = parent.join(name);
     if folder.exists() {
-        bail!("there is already a {}; take another name or remove it", folder.display());
+        bail!("there is already a folder {name} here; take another name or remove it");
     }
     let source = source_root()?;
     let failed = || format!("cannot make the folder {}", folder.display());
@@ -147,7 +147,7 @@ mod tests {
         let parent = tempfile::tempdir().expect("a folder");
         fs::create_dir(parent.path().join("taken")).expect("made");
         let error = create("taken", parent.path()).expect_err("taken").to_string();
-        assert!(error.ends_with("taken; take another name or remove it"), "{error}");
+        assert!(error.starts_with("there is already a folder taken here"), "{error}");
         for name in ["", "Mine", "1st", "-x", "a/b", "..", "a_b"] {
             let error = create(name, parent.path()).expect_err(name).to_string();
             assert!(error.contains("cannot be a function's name"), "{error}");

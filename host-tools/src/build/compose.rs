@@ -71,11 +71,11 @@ pub fn compose(loader: &[u8], kernel: &[u8], functions: &[Function]) -> Result<V
         command_line_address: 0,
         command_line_len: 0,
     };
-    let mut boot_block = vec![0; PAGE as usize];
+    let mut boot_block = vec![0; BootBlock::SIZE];
     boot.put(&mut boot_block);
 
     let mut loads = loader.loads(0);
-    loads.push(Load::data(BOOT_BLOCK, true, boot_block));
+    loads.push(Load { memory_len: PAGE, ..Load::data(BOOT_BLOCK, true, boot_block) });
     loads.extend(kernel_loads);
     loads.push(Load::data(bundle_pages.start, false, bundle));
     loads.push(Load::data(page_table, true, tables));

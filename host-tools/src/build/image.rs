@@ -2,7 +2,6 @@
 
 use std::iter;
 
-use mayfly_abi::PAGE;
 use object::Endianness;
 use object::elf::{self, ProgramFlags, ProgramType};
 use object::write::elf::{FileHeader, ProgramHeader, Writer};
@@ -11,6 +10,10 @@ use object::write::elf::{FileHeader, ProgramHeader, Writer};
 pub(crate) const PVH_NOTE_TYPE: u32 = 18;
 /// Owner of that note.
 pub(crate) const PVH_NOTE_NAME: &[u8; 4] = b"Xen\0";
+
+/// Where segments may start in the file. A machine monitor reads the file into memory and does not map it, so they
+/// need not lie on pages of it.
+const FILE_ALIGN: u64 = 64;
 
 /// Bytes that the machine monitor puts at a physical address.
 #[derive(Clone, Debug)]
@@ -42,7 +45,7 @@ pub(crate) fn write(entry: u32, loads: &[Load]) -> Result<Vec<u8>, object::write
     writer.reserve_file_header();
     writer.reserve_program_headers(1 + loads.len() as u32);
     let note_at = writer.reserve(note.len() as u64, 4);
-    let offsets: Vec<u64> = loads.iter().map(|load| writer.reserve(load.bytes.len() as u64, PAGE)).collect();
+    let offsets: Vec<u64> = loads.iter().map(|load| writer.reserve(load.bytes.len() as u64, FILE_ALIGN)).collect();
 
     writer.write_file_header(&FileHeader {
         e_type: elf::ET_EXEC,
@@ -53,7 +56,7 @@ pub(crate) fn write(entry: u32, loads: &[Load]) -> Result<Vec<u8>, object::write
     writer.write_align_program_headers();
     let note_load = Load::data(0, false, note.clone());
     let note_header = header(elf::PT_NOTE, &note_load, note_at, 4);
-    let load_headers = loads.iter().zip(&offsets).map(|(load, &offset)| header(elf::PT_LOAD, load, offset, PAGE));
+    let load_headers = loads.iter().zip(&offsets).map(|(load, &offset)| header(elf::PT_LOAD, load, offset, FILE_ALIGN));
     for header in iter::once(note_header).chain(load_headers) {
         writer.write_program_header(&header);
     }
@@ -108,6 +111,6 @@ mod tests {
         assert_eq!(read.notes, [b"\x04\0\0\0\x04\0\0\0\x12\0\0\0Xen\0\x02\0\x10\0"]);
         let found: Vec<_> = read.segments.iter().map(|s| (s.physical, s.bytes.len(), s.memory_len, s.write)).collect();
         assert_eq!(found, [(0x10_0000, 4, 4, false), (0x10_1000, 5000, 5000, false), (0x10_2000, 0, 9000, true)]);
-        assert_eq!(&image[0x1000..0x1004], b"code", "segments start on pages of the file");
+        assert!(image.len() < 5500, "segments lie close together in the file: {}", image.len());
     }
 }
