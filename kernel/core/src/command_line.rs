@@ -6,7 +6,7 @@
 use core::fmt;
 use core::net::Ipv4Addr;
 
-use crate::digits::{decimal, hexadecimal};
+use crate::digits::Scanner;
 
 /// Most devices that are kept.
 pub const DEVICES_MAX: usize = 8;
@@ -87,14 +87,15 @@ impl CommandLine {
     }
 
     fn take(&mut self, word: &[u8]) -> Result<(), Why> {
-        let (key, value) = split_at_byte(word, b'=').ok_or(Why::Unknown)?;
+        let equals = word.iter().position(|byte| *byte == b'=').ok_or(Why::Unknown)?;
+        let (key, value) = (&word[..equals], &mut Scanner::new(&word[equals + 1..]));
         match key {
-            b"ip" => self.address = Some(address(value).ok_or(Why::BadValue)?),
-            b"gw" => self.gateway = Some(unicast(value).ok_or(Why::BadValue)?),
-            b"tsc_hz" => self.tsc_hz = Some(frequency(value).ok_or(Why::BadValue)?),
-            b"lapic_hz" => self.lapic_hz = Some(frequency(value).ok_or(Why::BadValue)?),
+            b"ip" => self.address = Some(whole(address, value)?),
+            b"gw" => self.gateway = Some(whole(unicast, value)?),
+            b"tsc_hz" => self.tsc_hz = Some(whole(frequency, value)?),
+            b"lapic_hz" => self.lapic_hz = Some(whole(frequency, value)?),
             b"virtio_mmio.device" => {
-                let device = device(value).ok_or(Why::BadValue)?;
+                let device = whole(device, value)?;
                 *self.devices.get_mut(self.device_count).ok_or(Why::TooManyDevices)? = device;
                 self.device_count += 1;
             }
@@ -118,44 +119,53 @@ impl fmt::Display for Notice<'_> {
     }
 }
 
-fn split_at_byte(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
-    let at = bytes.iter().position(|byte| *byte == separator)?;
-    Some((&bytes[..at], &bytes[at + 1..]))
+/// What `read` makes of the value, if that is all of it.
+fn whole<T>(read: fn(&mut Scanner<'_>) -> Option<T>, value: &mut Scanner<'_>) -> Result<T, Why> {
+    let result = read(value).ok_or(Why::BadValue)?;
+    value.end().ok_or(Why::BadValue)?;
+    Ok(result)
 }
 
-fn address(value: &[u8]) -> Option<Address> {
-    let (ip, prefix) = split_at_byte(value, b'/')?;
-    let prefix = decimal(prefix).filter(|prefix| *prefix <= 32)? as u8;
-    Some(Address { ip: unicast(ip)?, prefix })
+fn address(value: &mut Scanner<'_>) -> Option<Address> {
+    let ip = unicast(value)?;
+    value.skip(b'/')?;
+    let prefix = value.number(10).filter(|prefix| *prefix <= 32)? as u8;
+    Some(Address { ip, prefix })
 }
 
 /// Anything but a unicast address would be refused by the network stack later, with less to say about it.
-fn unicast(value: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0; 4];
-    let mut parts = value.split(|byte| *byte == b'.');
-    for octet in &mut octets {
-        *octet = decimal(parts.next()?).filter(|part| *part <= 255)? as u8;
+fn unicast(value: &mut Scanner<'_>) -> Option<Ipv4Addr> {
+    let mut bits: u32 = 0;
+    for at in 0..4 {
+        if at > 0 {
+            value.skip(b'.')?;
+        }
+        bits = bits << 8 | value.number(10).filter(|octet| *octet <= 255)? as u32;
     }
-    let ip = Ipv4Addr::from(octets);
-    let usable = parts.next().is_none() && !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast();
-    usable.then_some(ip)
+    let ip = Ipv4Addr::from(bits);
+    (!ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast()).then_some(ip)
 }
 
-fn frequency(value: &[u8]) -> Option<u64> {
-    decimal(value).filter(|hz| *hz > 0)
+fn frequency(value: &mut Scanner<'_>) -> Option<u64> {
+    value.number(10).filter(|hz| *hz > 0)
 }
 
-fn device(value: &[u8]) -> Option<Device> {
-    let (size, place) = split_at_byte(value, b'@')?;
-    let (address, irq) = split_at_byte(place, b':')?;
-    let (digits, unit) = match size {
-        [digits @ .., b'K' | b'k'] => (digits, 1 << 10),
-        [digits @ .., b'M' | b'm'] => (digits, 1 << 20),
-        digits => (digits, 1),
+fn device(value: &mut Scanner<'_>) -> Option<Device> {
+    let count = value.number(10)?;
+    let unit = if value.skip(b'K').is_some() {
+        1 << 10
+    } else if value.skip(b'M').is_some() {
+        1 << 20
+    } else {
+        1
     };
-    let size = decimal(digits)?.checked_mul(unit)?;
-    let address = hexadecimal(address.strip_prefix(b"0x")?)?;
+    let size = count.checked_mul(unit)?;
+    value.skip(b'@')?;
+    value.skip(b'0')?;
+    value.skip(b'x')?;
+    let address = value.number(16)?;
     // A device that wraps around the end of the address space is none.
     address.checked_add(size)?;
-    Some(Device { address, size, irq: u32::try_from(decimal(irq)?).ok()? })
+    value.skip(b':')?;
+    Some(Device { address, size, irq: u32::try_from(value.number(10)?).ok()? })
 }

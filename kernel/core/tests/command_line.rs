@@ -33,7 +33,7 @@ fn an_empty_line_says_nothing() {
 
 #[test]
 fn sizes_may_have_a_unit() {
-    let (parsed, notices) = parse("virtio_mmio.device=4K@0xd0000000:5 virtio_mmio.device=1m@0xD0001000:6");
+    let (parsed, notices) = parse("virtio_mmio.device=4K@0xd0000000:5 virtio_mmio.device=1M@0xD0001000:6");
     assert_eq!(notices, []);
     assert_eq!(
         parsed.devices(),
@@ -74,6 +74,7 @@ fn values_that_are_not_of_their_form_are_reported() {
         "ip=255.255.255.255/24",
         "ip=dhcp",
         "gw=10.0.2.2/24",
+        "gw=10.0.2.2.",
         "gw=router",
         "gw=0.0.0.0",
         "tsc_hz=",
@@ -89,6 +90,7 @@ fn values_that_are_not_of_their_form_are_reported() {
         "virtio_mmio.device=@0xfeb00e00:12",
         "virtio_mmio.device=K@0xfeb00e00:12",
         "virtio_mmio.device=512G@0xfeb00e00:12",
+        "virtio_mmio.device=512@0xfeb00e00:12:0",
         "virtio_mmio.device=512@0xfeb00e00:4294967296",
         "virtio_mmio.device=18446744073709551615K@0xfeb00e00:12",
         "virtio_mmio.device=512@0xffffffffffffff00:12",

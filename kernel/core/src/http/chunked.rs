@@ -1,8 +1,8 @@
 //! The chunked transfer coding (RFC 9112, 7.1), decoded as its bytes arrive and handed on without a copy.
 
 use super::Reject;
-use crate::digits::push_hexadecimal;
-use crate::http::is_value_byte;
+use super::bytes::is_value;
+use crate::digits::digit;
 
 /// Most bytes of chunk extensions and trailers in one body, all together.
 pub const OVERHEAD_MAX: u32 = 8 << 10;
@@ -108,7 +108,8 @@ impl Decoder {
             (State::Size(1..), b';') => Ok(State::Extension),
             (State::Size(1..), b' ' | b'\t') => self.skip(byte, State::Blank),
             (State::Size(digits @ 0..DIGITS_MAX), _) => {
-                self.remaining = push_hexadecimal(self.remaining, byte).ok_or(SIZE)?;
+                // Sixteen digits are 64 bits: nothing is shifted out.
+                self.remaining = self.remaining << 4 | digit(byte, 16).ok_or(SIZE)?;
                 Ok(State::Size(digits + 1))
             }
             (State::Size(_), _) => Err(SIZE),
@@ -136,7 +137,7 @@ impl Decoder {
         if byte == b'\n' {
             return Err(LINE_END);
         }
-        if !is_value_byte(byte) {
+        if !is_value(byte) {
             return Err(CONTROL);
         }
         self.overhead += 1;

@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 
 use mayfly_abi::domain::HEAD_MAX;
 
-use super::{Method, Reject};
+use super::{Method, Reject, bytes};
 use crate::digits::decimal;
 
 /// Most header lines in a head.
@@ -156,14 +156,30 @@ pub fn parse(input: &[u8], searched: usize) -> Result<Option<(Head, usize)>, Rej
 /// carriage return, so that a malformed head is refused at once. The first `searched` bytes are known not to hold it.
 pub fn find_end(input: &[u8], searched: usize) -> Option<usize> {
     let start = first_line(input);
-    let mut from = searched.max(start);
-    while let Some(at) = find_line_feed(input, from) {
+    let ends_at = |at: usize| {
         let bare = at == 0 || input[at - 1] != b'\r';
         let empty = at >= start + 2 && input[at - 2] == b'\n';
-        if bare || empty {
+        bare || empty
+    };
+    let from = searched.max(start);
+    let (words, tail) = input.get(from..)?.as_chunks();
+    let mut at = from;
+    for word in words {
+        let mut found = line_feeds(*word);
+        while found != 0 {
+            let feed = at + found.trailing_zeros() as usize / 8;
+            if ends_at(feed) {
+                return Some(feed + 1);
+            }
+            found &= found - 1;
+        }
+        at += 8;
+    }
+    for byte in tail {
+        if *byte == b'\n' && ends_at(at) {
             return Some(at + 1);
         }
-        from = at + 1;
+        at += 1;
     }
     None
 }
@@ -186,29 +202,18 @@ fn first_line(input: &[u8]) -> usize {
     start
 }
 
-/// Offset of the first line feed at or behind `from`: eight bytes a step, because every byte of a head passes here.
-fn find_line_feed(input: &[u8], from: usize) -> Option<usize> {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let mut at = from;
-    while let Some(word) = input.get(at..).and_then(<[u8]>::first_chunk) {
-        // A byte of the difference is zero where the input has a line feed. Subtracting one from each byte turns on
-        // the top bit of the lowest zero; bits above that one may be wrong, and are not looked at.
-        let difference = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'\n'));
-        let zeros = difference.wrapping_sub(ONES) & !difference & (ONES << 7);
-        if zeros != 0 {
-            return Some(at + zeros.trailing_zeros() as usize / 8);
-        }
-        at += 8;
-    }
-    let tail = input.get(at..)?;
-    Some(at + tail.iter().position(|byte| *byte == b'\n')?)
+/// The top bit of each byte that is a line feed. Eight bytes a step, because every byte of a head passes here.
+fn line_feeds(word: [u8; 8]) -> u64 {
+    const LOW_BITS: u64 = u64::from_le_bytes([0x7f; 8]);
+    let difference = u64::from_le_bytes(word) ^ u64::from_le_bytes([b'\n'; 8]);
+    // The sum's top bit is clear only where the low bits are all zero; no byte carries into the next.
+    !(((difference & LOW_BITS) + LOW_BITS) | difference | LOW_BITS)
 }
 
 /// Which limit a head without an end within [`HEAD_MAX`] breaks.
 fn too_long(input: &[u8]) -> Reject {
-    let start = first_line(input);
-    let end = find_line_feed(input, start).unwrap_or(input.len());
-    let target = input[start..end].split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    let mut lines = input[first_line(input)..].split(|byte| *byte == b'\n');
+    let target = lines.next().and_then(|line| line.split(|byte| *byte == b' ').nth(1)).unwrap_or_default();
     if target.len() > TARGET_MAX { TARGET_TOO_LONG } else { HEAD_TOO_LONG }
 }
 
@@ -265,9 +270,9 @@ fn split_target(method: Method, target: &[u8], start: usize) -> Result<(Span, Sp
     Ok((path, query))
 }
 
-/// A host with an optional port, by its characters (RFC 3986, 3.2.2): no user, no path, no white space.
+/// A host with an optional port, by its characters.
 fn is_host(value: &[u8]) -> bool {
-    value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte))
+    value.iter().all(|byte| bytes::is_host(*byte))
 }
 
 /// What the headers say that the kernel itself acts on.

@@ -4,6 +4,7 @@
 //! understand differently is how requests are smuggled.
 
 pub mod answer;
+mod bytes;
 pub mod chunked;
 pub mod head;
 pub mod response;
@@ -60,14 +61,4 @@ impl Method {
             _ => return None,
         })
     }
-}
-
-/// A byte that may stand in a token: a method, a field name (RFC 9110, 5.6.2).
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// A byte that may stand in a field value: anything but controls, and the tab (RFC 9110, 5.5).
-pub(crate) fn is_value_byte(byte: u8) -> bool {
-    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }

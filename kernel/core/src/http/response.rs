@@ -1,6 +1,6 @@
 //! The head of a response, and the check of what a function wants in it.
 
-use super::{is_token_byte, is_value_byte};
+use super::bytes::{is_token, is_value};
 use crate::writer::Writer;
 
 /// Most bytes that [`write_head`] adds to the function's own headers.
@@ -43,11 +43,11 @@ pub fn may_have_body(status: u16) -> bool {
 /// and folded lines, and without a field that only the kernel may set.
 pub fn check_headers(mut headers: &[u8]) -> bool {
     while !headers.is_empty() {
-        let Some(colon) = headers.iter().position(|byte| !is_token_byte(*byte)) else {
+        let Some(colon) = headers.iter().position(|byte| !is_token(*byte)) else {
             return false;
         };
         let (name, rest) = headers.split_at(colon);
-        let Some(end) = rest.iter().skip(1).position(|byte| !is_value_byte(*byte)) else {
+        let Some(end) = rest.iter().skip(1).position(|byte| !is_value(*byte)) else {
             return false;
         };
         let (value, rest) = rest.split_at(end + 1);
