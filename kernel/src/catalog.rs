@@ -21,8 +21,9 @@ pub(crate) struct Instance {
 /// One function that was asked for at least once.
 pub(crate) struct Function {
     index: usize,
-    pub(crate) plan: Plan<'static>,
-    idle: Vec<Instance>,
+    /// Kept for good: functions never leave the image.
+    pub(crate) plan: &'static Plan<'static>,
+    idle: Vec<Box<Instance>>,
     /// Instances there are, idle or running.
     instances: u32,
     pub(crate) waiting: VecDeque<Event>,
@@ -57,6 +58,7 @@ impl Catalog {
         if let Err(at) = self.place(index) {
             match found.check() {
                 Ok(plan) => {
+                    let plan = Box::leak(Box::new(plan));
                     let function = Function { index, plan, idle: Vec::new(), instances: 0, waiting: VecDeque::new() };
                     self.known.insert(at, Box::new(function));
                 }
@@ -79,7 +81,7 @@ impl Catalog {
     }
 
     /// An instance to run: an idle one, or a new one.
-    pub(crate) fn take(&mut self, index: usize) -> Result<Instance, NoInstance> {
+    pub(crate) fn take(&mut self, index: usize) -> Result<Box<Instance>, NoInstance> {
         let bundle = self.bundle;
         let function = self.function(index);
         if let Some(instance) = function.idle.pop() {
@@ -93,7 +95,7 @@ impl Catalog {
         while made.is_err() && self.evict() {
             made = make(plan, bundle);
         }
-        let instance = made.map_err(|OutOfFrames| NoInstance::OutOfFrames)?;
+        let instance = Box::new(made.map_err(|OutOfFrames| NoInstance::OutOfFrames)?);
         self.function(index).instances += 1;
         Ok(instance)
     }
@@ -104,7 +106,7 @@ impl Catalog {
     }
 
     /// Takes back an instance that was reset, and hands out the event that waited longest for one.
-    pub(crate) fn give_back(&mut self, index: usize, instance: Instance) -> Option<Event> {
+    pub(crate) fn give_back(&mut self, index: usize, instance: Box<Instance>) -> Option<Event> {
         let function = self.function(index);
         function.idle.push(instance);
         function.waiting.pop_front()
@@ -119,7 +121,7 @@ impl Catalog {
     }
 }
 
-fn make(plan: Plan<'static>, bundle: &'static [u8]) -> Result<Instance, OutOfFrames> {
+fn make(plan: &'static Plan<'static>, bundle: &'static [u8]) -> Result<Instance, OutOfFrames> {
     let mut domain = Domain::new()?;
     let space = Space::new(plan);
     for segment in plan.segments() {

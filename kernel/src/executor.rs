@@ -1,6 +1,6 @@
 //! The executor: a loop over the network, the invocations that can run, and the reasons why they stop.
 
-use crate::catalog::{Catalog, NoInstance};
+use crate::catalog::{Catalog, Instance, NoInstance};
 use crate::http::server::Server;
 use crate::hw::clock::ticks_in;
 use crate::hw::console::{Console, say};
@@ -9,6 +9,7 @@ use crate::hw::{apic, cpu, ledger, memory};
 use crate::invocation::{Event, Invocation, Slice, Source};
 use crate::net::Net;
 use crate::windows::Windows;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::fmt::Write;
 use mayfly_abi::ledger::Phase;
@@ -65,20 +66,18 @@ impl Executor {
             if !self.runnable.is_empty() {
                 self.run();
             } else if drained {
-                self.net.transmit();
                 self.idle();
             }
         }
     }
 
-    /// Waits for an interrupt, or for the next thing that time brings.
+    /// Sends what is still to be sent, or waits: for an interrupt, or for the next thing that time brings.
     fn idle(&mut self) {
-        let wake_at = self.net.wake_at().min(self.server.wake_at());
-        let now = cpu::ticks();
-        if wake_at <= now {
-            return;
+        let network = self.net.wake_at();
+        if network <= cpu::ticks() {
+            return self.net.transmit();
         }
-        apic::arm(wake_at);
+        apic::arm(network.min(self.server.wake_at()));
         self.busy += cpu::ticks() - self.awake_since;
         ledger::idle(self.busy);
         cpu::wait();
@@ -111,7 +110,7 @@ impl Executor {
 
     fn turn_away(&mut self, event: Event, now: u64) {
         let plan = self.catalog.function(event.function).plan;
-        self.answer(event.source, &Outcome::Exhausted, None, &plan, now);
+        self.answer(event.source, &Outcome::Exhausted, None, plan, now);
         self.windows.keep_request(event.request);
     }
 
@@ -138,8 +137,8 @@ impl Executor {
         let Invocation { source, function, mut instance, .. } = invocation;
         let now = cpu::ticks();
         let (request, response) = instance.domain.finish();
-        let plan = *instance.space.plan();
-        self.answer(source, outcome, Some(response), &plan, now);
+        let plan = instance.space.plan();
+        self.answer(source, outcome, Some(response), plan, now);
         self.windows.keep_request(request);
         instance.domain.reset();
         ledger::count_invocation();
@@ -163,7 +162,7 @@ impl Executor {
     }
 
     /// An instance is free again: whoever waited longest for one gets it.
-    fn give_back(&mut self, function: usize, instance: crate::catalog::Instance, now: u64) {
+    fn give_back(&mut self, function: usize, instance: Box<Instance>, now: u64) {
         if let Some(event) = self.catalog.give_back(function, instance) {
             self.begin(event, now);
         }

@@ -7,10 +7,11 @@ use crate::hw::domain::Exit;
 use crate::hw::ledger;
 use crate::hw::random;
 use crate::hw::window::Window;
+use alloc::boxed::Box;
 use alloc::vec;
 use mayfly_abi::PAGE;
 use mayfly_abi::call::{Code, RANDOM_MAX};
-use mayfly_abi::domain::{REQUEST_BASE, RESPONSE_HEADERS_MAX};
+use mayfly_abi::domain::REQUEST_BASE;
 use mayfly_abi::ledger::Phase;
 use mayfly_core::call::{Registers, Request};
 use mayfly_core::claim::{Access, Claimed, Granted};
@@ -43,7 +44,7 @@ pub(crate) enum Slice {
 pub(crate) struct Invocation {
     pub(crate) source: Source,
     pub(crate) function: usize,
-    pub(crate) instance: Instance,
+    pub(crate) instance: Box<Instance>,
     /// End of the slice that has begun, in ticks; 0 if it has to get one.
     pub(crate) slice_end: u64,
     deadline: u64,
@@ -51,7 +52,7 @@ pub(crate) struct Invocation {
 
 impl Invocation {
     /// Puts an event into an instance that is as new.
-    pub(crate) fn start(event: Event, mut instance: Instance, response: Window, number: u64, now: u64) -> Self {
+    pub(crate) fn start(event: Event, mut instance: Box<Instance>, response: Window, number: u64, now: u64) -> Self {
         let Event { source, function, mut request, request_len } = event;
         // The head was written with the request; only the executor knows the number. The first page is there.
         let at = core::mem::offset_of!(mayfly_abi::domain::RequestHead, invocation);
@@ -117,13 +118,8 @@ impl Invocation {
     fn carry_out(&mut self, request: Request, catalog: &Catalog) -> Result<Done, Code> {
         match request {
             Request::Respond { status, headers_len, body_len } => {
-                if headers_len > 0 {
-                    let mut headers = [0; RESPONSE_HEADERS_MAX as usize];
-                    let headers = &mut headers[..headers_len as usize];
-                    self.instance.domain.copy_out(mayfly_abi::domain::RESPONSE_BASE, headers);
-                    if !check_headers(headers) {
-                        return Err(Code::BadHeaders);
-                    }
+                if !check_headers(self.instance.domain.response_headers(headers_len as usize)) {
+                    return Err(Code::BadHeaders);
                 }
                 Ok(Done::Over(Outcome::Done { status, headers_len, body_len }))
             }

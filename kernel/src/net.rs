@@ -8,9 +8,9 @@ use crate::hw::random;
 use alloc::vec;
 use alloc::vec::Vec;
 use mayfly_core::command_line::CommandLine;
-use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet};
+use smoltcp::iface::{Config, Interface, PollIngressSingleResult, SocketHandle, SocketSet};
 use smoltcp::socket::{dhcpv4, tcp};
-use smoltcp::time::{Duration, Instant};
+use smoltcp::time::Instant;
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IpCidr,
     Ipv4Address, Ipv4Cidr,
@@ -27,8 +27,6 @@ const SHARE: u64 = 4;
 const CONNECTIONS_MAX: usize = 1024;
 /// Frames taken from the card in one round, so that others get their turn.
 const ROUND: usize = 64;
-/// A peer that does not acknowledge for so long is gone.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// The network and its sockets.
 pub(crate) struct Net {
@@ -112,10 +110,9 @@ impl Net {
         false
     }
 
-    /// Sends what the sockets have to send.
+    /// Sends at most one segment of each socket; [`Net::wake_at`] tells if there is more.
     pub(crate) fn transmit(&mut self) {
-        let now = now();
-        while let PollResult::SocketStateChanged = self.interface.poll_egress(now, &mut self.nic, &mut self.sockets) {}
+        self.interface.poll_egress(now(), &mut self.nic, &mut self.sockets);
         if let Some(handle) = self.dhcp {
             self.follow_dhcp(handle);
         }
@@ -196,7 +193,6 @@ impl Net {
         let mut socket = tcp::Socket::new(receive, send);
         // A response is written in one go; holding back its last part only delays it.
         socket.set_nagle_enabled(false);
-        socket.set_timeout(Some(SILENCE));
         Some(socket)
     }
 }

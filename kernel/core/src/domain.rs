@@ -34,20 +34,20 @@ pub enum Missing {
 /// The memory of one domain, as far as it is decided: the function's plan, and how far its heap has grown.
 #[derive(Clone, Debug)]
 pub struct Space<'a> {
-    plan: Plan<'a>,
+    plan: &'a Plan<'a>,
     heap_pages: u32,
     request_len: u64,
 }
 
 impl<'a> Space<'a> {
     /// The memory of a domain for the function that `plan` describes.
-    pub fn new(plan: Plan<'a>) -> Self {
+    pub fn new(plan: &'a Plan<'a>) -> Self {
         Self { plan, heap_pages: 0, request_len: 0 }
     }
 
     /// The function's plan.
-    pub fn plan(&self) -> &Plan<'a> {
-        &self.plan
+    pub fn plan(&self) -> &'a Plan<'a> {
+        self.plan
     }
 
     /// Starts an invocation whose request window holds `request_len` bytes. The heap is empty again.

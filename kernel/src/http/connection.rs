@@ -8,7 +8,7 @@ use crate::hw::console::say;
 use crate::hw::window::Window;
 use crate::windows::Windows;
 use alloc::vec::Vec;
-use core::mem::replace;
+use core::mem::{replace, take};
 use mayfly_abi::domain::HEAD_MAX;
 use mayfly_core::http::answer::Answer;
 use mayfly_core::http::response::CONTINUE;
@@ -55,6 +55,8 @@ pub(crate) struct Connection {
     state: State,
     /// Bytes that arrived and were not needed yet: part of a head, or what was sent ahead.
     input: Vec<u8>,
+    /// For the head of the next response, so that none is allocated for each.
+    spare: Vec<u8>,
     /// Of the request at hand.
     head_only: bool,
     keep_alive: bool,
@@ -69,6 +71,7 @@ impl Connection {
         Self {
             state: State::Head { searched: 0 },
             input: Vec::new(),
+            spare: Vec::new(),
             head_only: false,
             keep_alive: false,
             deadline: now + ticks_in(REQUEST),
@@ -98,7 +101,7 @@ impl Connection {
             tcp::State::SynReceived => return Wants::Nothing,
             // It was broken off, before or after it was complete.
             tcp::State::Listen | tcp::State::Closed => {
-                self.drop_windows(windows);
+                self.drop_answer(windows);
                 return Wants::Release;
             }
             _ => {}
@@ -181,7 +184,7 @@ impl Connection {
                         }
                         return Wants::Nothing;
                     }
-                    self.drop_windows(windows);
+                    self.drop_answer(windows);
                     if self.keep_alive {
                         self.state = State::Head { searched: 0 };
                         self.wait(now, IDLE, 0);
@@ -209,7 +212,8 @@ impl Connection {
 
     /// Answers the request that was run with the function's response.
     pub(crate) fn respond(&mut self, response: Response, now: u64) {
-        self.state = State::Sending(Outgoing::response(response, self.head_only, self.keep_alive));
+        let spare = take(&mut self.spare);
+        self.state = State::Sending(Outgoing::response(response, spare, self.head_only, self.keep_alive));
         self.wait(now, READ, 0);
     }
 
@@ -244,12 +248,14 @@ impl Connection {
         self.wait(now, LINGER, 0);
     }
 
-    /// Gives back the window of an answer that is sent, or will never be.
-    fn drop_windows(&mut self, windows: &mut Windows) {
-        if let State::Sending(outgoing) = replace(&mut self.state, State::Closing { thrown: 0 })
-            && let Some(window) = outgoing.into_window()
-        {
-            windows.keep_response(window);
+    /// Gives back what an answer was made of that is sent, or will never be.
+    fn drop_answer(&mut self, windows: &mut Windows) {
+        if let State::Sending(outgoing) = replace(&mut self.state, State::Closing { thrown: 0 }) {
+            let (spare, window) = outgoing.into_parts();
+            self.spare = spare;
+            if let Some(window) = window {
+                windows.keep_response(window);
+            }
         }
     }
 }

@@ -30,11 +30,12 @@ struct Body {
 }
 
 impl Outgoing {
-    /// A function's response.
-    pub(crate) fn response(response: Response, head_only: bool, keep_alive: bool) -> Self {
+    /// A function's response. `head` is a buffer to use; what it holds does not matter.
+    pub(crate) fn response(response: Response, mut head: Vec<u8>, head_only: bool, keep_alive: bool) -> Self {
         let Response { status, headers_len, body_len, window } = response;
         let headers = window.chunk(0, headers_len as usize);
-        let mut head = vec![0; HEAD_ROOM + headers.len()];
+        head.clear();
+        head.resize(HEAD_ROOM + headers.len(), 0);
         let len = write_head(&mut head, status, headers, u64::from(body_len), keep_alive);
         let Some(len) = len else { panic!("a response head outgrew its room") };
         head.truncate(len);
@@ -73,9 +74,9 @@ impl Outgoing {
         self.head_sent + self.body.as_ref().map_or(0, |body| body.next)
     }
 
-    /// The window that the body was sent from.
-    pub(crate) fn into_window(self) -> Option<Window> {
-        self.body.map(|body| body.window)
+    /// The buffer, and the window that the body was sent from.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Option<Window>) {
+        (self.head, self.body.map(|body| body.window))
     }
 }
 

@@ -153,6 +153,12 @@ impl Domain {
         }
     }
 
+    /// The first `len` bytes of the response window, at most a page: where a function writes its header lines.
+    pub(crate) fn response_headers(&self, len: usize) -> &[u8] {
+        let Some((_, response)) = &self.windows else { panic!("a domain runs without its windows") };
+        response.chunk(0, len)
+    }
+
     /// Whether a page is mapped.
     pub(crate) fn has(&self, address: u64) -> bool {
         self.tables.find(address).is_some()

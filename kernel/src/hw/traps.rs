@@ -5,7 +5,7 @@
 
 use super::entry::{self, Core};
 use super::{apic, cpu};
-use core::ptr::addr_of_mut;
+use core::ptr::{addr_of, addr_of_mut};
 use core::sync::atomic::{AtomicBool, Ordering};
 use x86_64::VirtAddr;
 use x86_64::instructions::tables::{lidt, load_tss};
@@ -31,10 +31,15 @@ pub(crate) const SPURIOUS: u8 = 47;
 const NESTING: [usize; 3] = [2, 8, 18];
 const STACK_LEN: usize = 16 << 10;
 
-/// One core's tables and trap stacks.
+/// A core's trap stacks. Apart from its tables, so that they are zeroed memory and no bytes of the image.
+#[repr(C, align(16))]
+struct Stacks([[u8; STACK_LEN]; 2]);
+
+static mut STACKS: Stacks = Stacks([[0; STACK_LEN]; 2]);
+
+/// One core's descriptor tables.
 #[repr(C, align(16))]
 pub(crate) struct Tables {
-    stacks: [[u8; STACK_LEN]; 2],
     task: TaskStateSegment,
     segments: GlobalDescriptorTable,
     gates: [Entry<HandlerFunc>; VECTORS],
@@ -43,7 +48,6 @@ pub(crate) struct Tables {
 impl Tables {
     pub(crate) const fn new() -> Self {
         Self {
-            stacks: [[0; STACK_LEN]; 2],
             task: TaskStateSegment::new(),
             segments: GlobalDescriptorTable::new(),
             gates: [Entry::missing(); VECTORS],
@@ -59,8 +63,9 @@ pub(crate) fn init() -> Traps {
     // SAFETY: called once, on the only core that runs; nothing else refers to the core's tables.
     let core: &'static mut Core = unsafe { &mut *addr_of_mut!(entry::CORE) };
     let tables = &mut core.tables;
-    for (slot, stack) in tables.stacks.iter().enumerate() {
-        tables.task.interrupt_stack_table[slot] = VirtAddr::from_ptr(stack) + STACK_LEN as u64;
+    for slot in 0..2 {
+        let end = VirtAddr::from_ptr(addr_of!(STACKS)) + ((slot + 1) * STACK_LEN) as u64;
+        tables.task.interrupt_stack_table[slot] = end;
     }
     let first_stub = entry::trap_stubs();
     for (vector, gate) in tables.gates.iter_mut().enumerate() {

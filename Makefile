@@ -1,0 +1,29 @@
+# demo, test, bench and lint; each installs what it needs first.
+SHELL := /bin/bash
+QEMU := qemu-system-x86_64
+MAYFLY := cargo mayfly
+
+.PHONY: demo test bench lint setup
+
+## Sets up, builds, boots, and shows everything there is to see.
+demo: setup
+	$(MAYFLY) demo
+
+## Passes every test: those of the host crates, then those that boot the machine.
+test: setup
+	$(MAYFLY) build
+	cargo test --workspace --exclude mayfly-tests
+	cargo test --release --package mayfly-tests
+
+## Where the time goes from spawning QEMU to the first byte.
+bench: setup
+	$(MAYFLY) build functions/hello
+	$(MAYFLY) bench boot
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+# QEMU from the distribution, if there is none; a C compiler, for the linker and functions in C.
+setup:
+	@if ! command -v $(QEMU) >/dev/null || ! command -v cc >/dev/null; then ./setup.sh; fi

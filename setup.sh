@@ -1,0 +1,20 @@
+#!/bin/sh
+# Installs what Mayfly needs beside Rust: QEMU and a C compiler. Debian and its relatives; elsewhere it says what to install.
+set -eu
+packages=""
+command -v qemu-system-x86_64 >/dev/null || packages="$packages qemu-system-x86"
+command -v cc >/dev/null || packages="$packages gcc libc6-dev"
+[ -n "$packages" ] || exit 0
+if ! command -v apt-get >/dev/null; then
+    echo "mayfly: please install:$packages (this is no Debian, so the set-up cannot do it)" >&2
+    exit 1
+fi
+sudo=""
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "mayfly: please run as root: apt-get install$packages" >&2; exit 1; }
+    sudo=sudo
+fi
+echo "mayfly: installing$packages" >&2
+# Package lists may be old or absent: refreshed only when the first try fails.
+install() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends $packages; }
+install || { $sudo apt-get update --quiet && install; }
