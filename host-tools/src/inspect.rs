@@ -1,10 +1,11 @@
 //! `mayfly inspect`: what is in an image, for people and for scripts.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use mayfly_abi::PAGE;
 use mayfly_abi::image::{FunctionRecord, SEGMENT_EXECUTE, SEGMENT_WRITE, SegmentRecord};
 use serde::Serialize;
@@ -28,10 +29,15 @@ pub struct Args {
 /// Carries out `mayfly inspect`.
 pub fn main(args: Args) -> Result<ExitCode> {
     let view = View::new(&ImageFile::open(&args.image)?);
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&view)?);
+    let text = if args.json {
+        format!("{}\n", serde_json::to_string_pretty(&view)?)
     } else {
-        print!("{}: {view}", args.image.display());
+        format!("{}: {view}", args.image.display())
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.context("cannot print what is in the image")?,
     }
     Ok(ExitCode::SUCCESS)
 }

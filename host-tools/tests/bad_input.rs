@@ -136,6 +136,29 @@ fn a_folder_that_is_no_function_is_refused() {
 }
 
 #[test]
+fn a_crate_that_is_not_one_program_is_refused() {
+    let dir = folder();
+    let cargo = "[package]\nname = \"f\"\n[workspace]\n";
+    c_function(&dir, "f", "name = \"f\"", "");
+    fs::write(dir.path().join("f/Cargo.toml"), cargo).expect("written");
+    fs::create_dir_all(dir.path().join("f/src/bin")).expect("made");
+    fs::write(dir.path().join("f/src/lib.rs"), "").expect("written");
+    let said = failure(&dir, &["build", "f"]);
+    assert!(said.ends_with("f/Cargo.toml describes no program; a function's code is in src/main.rs"), "{said}");
+    for name in ["a", "b"] {
+        fs::write(dir.path().join(format!("f/src/bin/{name}.rs")), "fn main() {}").expect("written");
+    }
+    let said = failure(&dir, &["build", "f"]);
+    assert!(said.ends_with("f/Cargo.toml describes 2 programs; a function is one"), "{said}");
+    fs::write(dir.path().join("f/Cargo.toml"), "[workspace]\n").expect("written");
+    let said = failure(&dir, &["build", "f"]);
+    assert!(said.contains("f/Cargo.toml describes no package"), "{said}");
+    fs::write(dir.path().join("f/Cargo.toml"), "[package]\n").expect("written");
+    let said = failure(&dir, &["build", "f"]);
+    assert!(said.ends_with("f/Cargo.toml; its message above says why"), "{said}");
+}
+
+#[test]
 fn a_function_that_does_not_compile_or_fit_leaves_the_old_image_alone() {
     let dir = folder();
     fs::create_dir(dir.path().join("build")).expect("made");

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::{env, fs, thread};
 
 use anyhow::{Context, Result, bail};
+use mayfly_abi::wire::checksum;
 use serde::Deserialize;
 
 use super::progress::Progress;
@@ -41,6 +42,9 @@ pub(super) fn functions<'a>(dirs: &[&'a Path], script: &Path, target_dir: &Path)
             bail!("{} describes no package; `mayfly new NAME` shows what a function needs", first.display());
         }
         let packages: Vec<&Package> = here.iter().filter_map(|(_, manifest)| workspace.find(manifest)).collect();
+        for package in &packages {
+            package.check_binary()?;
+        }
         let executables = build_functions(&first, &packages, script, target_dir)?;
         for (dir, manifest) in here {
             programs.insert(dir, read_executable(&executables, &manifest)?);
@@ -75,6 +79,19 @@ struct Package {
     id: String,
     name: String,
     manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+impl Package {
+    /// Refuses a package that is not one program.
+    fn check_binary(&self) -> Result<()> {
+        let manifest = self.manifest_path.display();
+        match self.targets.iter().filter(|target| target.kind == ["bin"]).count() {
+            1 => Ok(()),
+            0 => bail!("{manifest} describes no program; a function's code is in src/main.rs"),
+            count => bail!("{manifest} describes {count} programs; a function is one"),
+        }
+    }
 }
 
 impl Workspace {
@@ -87,10 +104,11 @@ fn metadata(manifest: &Path) -> Result<Workspace> {
     let output = cargo()
         .args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"])
         .arg(manifest)
+        .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo; install Rust from https://rustup.rs")?;
     if !output.status.success() {
-        bail!("cargo cannot read {}: {}", manifest.display(), String::from_utf8_lossy(&output.stderr).trim());
+        bail!("cargo cannot use {}; its message above says why", manifest.display());
     }
     serde_json::from_slice(&output.stdout).with_context(|| format!("cargo's answer about {}", manifest.display()))
 }
@@ -102,8 +120,6 @@ fn build_functions(
     script: &Path,
     target_dir: &Path,
 ) -> Result<Vec<Executable>> {
-    let mut script_argument = OsString::from("link-arg=-T");
-    script_argument.push(script);
     let mut flags = OsString::new();
     for flag in [
         "relocation-model=static",
@@ -116,8 +132,11 @@ fn build_functions(
     ] {
         flags.push(format!("-C{flag}\x1f"));
     }
-    flags.push("-C");
-    flags.push(script_argument);
+    flags.push("-Clink-arg=-T");
+    flags.push(script);
+    // Cargo does not look into the linker script. A setting that nobody reads makes it link again when that changes.
+    let contents = fs::read(script).with_context(|| format!("cannot read {}", script.display()))?;
+    flags.push(format!("\x1f--cfg=linker_script=\"{:016x}\"", checksum(&contents)));
 
     let mut cargo = cargo();
     cargo
@@ -163,6 +182,7 @@ enum Message {
 #[derive(Deserialize)]
 struct Target {
     name: String,
+    kind: Vec<String>,
 }
 
 /// Runs a `cargo build`, showing what it is at, and lists the executables.
@@ -205,13 +225,9 @@ fn run(mut cargo: Command, what: &str) -> Result<Vec<Executable>> {
     executables
 }
 
-/// Reads the one executable of the package at `manifest`.
+/// Reads the executable of the package at `manifest`.
 fn read_executable(executables: &[Executable], manifest: &Path) -> Result<Vec<u8>> {
-    let mut own = executables.iter().filter(|executable| executable.package_manifest == manifest);
-    let path = match (own.next(), own.next()) {
-        (Some(only), None) => &only.path,
-        (None, _) => bail!("{} has no binary; a function's code is in src/main.rs", manifest.display()),
-        _ => bail!("{} has several binaries; a function is one", manifest.display()),
-    };
+    let built = executables.iter().find(|executable| executable.package_manifest == manifest);
+    let path = &built.with_context(|| format!("cargo built no program of {}", manifest.display()))?.path;
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
