@@ -13,7 +13,7 @@ demo: setup
 test: setup
 	$(MAYFLY) build
 	cargo test --workspace --exclude mayfly-tests
-	cargo test --release --package mayfly-tests
+	cargo test --package mayfly-tests
 
 ## Where the time goes from spawning QEMU to the first byte.
 bench: setup
