@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use mayfly_abi::ledger::Phase;
 
+use crate::tsc::RATE_ERROR;
 use crate::{Machine, Memory};
 
 /// Pause between two looks. Each look costs about a microsecond of one core.
@@ -114,17 +115,21 @@ pub struct JoinedClock {
 impl JoinedClock {
     /// Joins the clocks from what was seen. `hz`: ticks a second.
     ///
-    /// `None` if nothing was seen, or if no offset fits all sightings: then the rate is wrong.
+    /// `None` if nothing was seen, or if no offset fits most of what was seen: then the rate is wrong.
     pub fn new(sightings: &[Sighting], hz: u64) -> Option<Self> {
         let reference = sightings.first()?.ticks;
         let hz = hz as f64;
-        let mut clock = Self { hz, reference, earliest: f64::NEG_INFINITY, latest: f64::INFINITY };
-        for sighting in sightings {
-            let since = clock.since_reference(sighting.ticks);
-            clock.earliest = clock.earliest.max(sighting.after.as_secs_f64() - since);
-            clock.latest = clock.latest.min(sighting.before.as_secs_f64() - since);
-        }
-        (clock.earliest <= clock.latest).then_some(clock)
+        let bounds = |sighting: &Sighting| {
+            let since = sighting.ticks.wrapping_sub(reference).cast_signed() as f64 / hz;
+            let slack = since.abs() * RATE_ERROR;
+            (sighting.after.as_secs_f64() - since - slack, sighting.before.as_secs_f64() - since + slack)
+        };
+        let latest = sightings.iter().map(|s| bounds(s).1).fold(f64::INFINITY, f64::min);
+        // A guest whose thread loses its core between reading the clock and storing the stamp is seen to stamp late:
+        // such a sighting starts too late. It can end too late, but never too early.
+        let fitting = || sightings.iter().map(|s| bounds(s).0).filter(|earliest| *earliest <= latest);
+        let earliest = fitting().reduce(f64::max)?;
+        (2 * fitting().count() > sightings.len()).then_some(Self { hz, reference, earliest, latest })
     }
 
     /// Host time since QEMU was started at which the guest's TSC was at `ticks`.
@@ -162,9 +167,9 @@ mod tests {
         // Entry between 100 and 200 µs; paging 50 µs later, between 200 and 300: so entry is between 150 and 200.
         let seen = [sighting(Phase::Entry, 1_000_000, 100, 200), sighting(Phase::Paging, 1_100_000, 200, 300)];
         let clock = JoinedClock::new(&seen, HZ).expect("the intervals meet");
-        assert_eq!(clock.at(1_000_000), us(175));
-        assert_eq!(clock.at(1_100_000), us(225));
-        assert_eq!(clock.uncertainty(), us(25));
+        assert_eq!(clock.at(1_000_000).as_micros(), 174, "175, less the little by which the rate may be off");
+        assert_eq!(clock.at(1_100_000) - clock.at(1_000_000), us(50));
+        assert_eq!(clock.uncertainty().as_micros(), 25);
     }
 
     #[test]
@@ -174,8 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn a_stamp_that_was_stored_late_does_not_count() {
+        let late = sighting(Phase::Traps, 1_200_000, 290, 390);
+        let seen = [sighting(Phase::Entry, 1_000_000, 100, 180), sighting(Phase::Paging, 1_100_000, 200, 300), late];
+        let clock = JoinedClock::new(&seen, HZ).expect("two of three agree");
+        assert_eq!(clock.at(1_000_000).as_micros(), 164, "between 150 and 180, although the last says after 190");
+    }
+
+    #[test]
     fn sightings_that_contradict_each_other_join_nothing() {
-        let seen = [sighting(Phase::Entry, 0, 100, 110), sighting(Phase::Paging, 2_000_000, 200, 210)];
+        let seen = [sighting(Phase::Entry, 0, 100, 110), sighting(Phase::Paging, 20_000, 200, 210)];
         assert_eq!(JoinedClock::new(&seen, HZ), None);
         assert_eq!(JoinedClock::new(&[], HZ), None);
     }

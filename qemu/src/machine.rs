@@ -18,7 +18,7 @@ use crate::scratch::Scratch;
 use crate::{CommandLine, Console, Ending, Error};
 
 /// How often a port that refuses is tried again: well under what a boot is measured by.
-const RETRY: Duration = Duration::from_micros(100);
+const RETRY: Duration = Duration::from_micros(200);
 /// How long QEMU's last words may take to arrive after its end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 

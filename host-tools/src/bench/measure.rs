@@ -4,14 +4,14 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use mayfly_abi::ledger::Phase;
 use mayfly_qemu::clock::{JoinedClock, Sighting, Watch};
-use mayfly_qemu::{Accelerator, Launch};
+use mayfly_qemu::{Accelerator, Launch, Machine};
 
 use super::client::{self, Seen};
 
-/// How long an empty guest may take to its first instruction.
+/// How long a guest may take to a stamp that it is sure to leave.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Who reached a point of the boot.
@@ -51,14 +51,7 @@ fn launch(image: &Path, accelerator: Accelerator) -> Launch {
 pub(super) fn floor(image: &Path, accelerator: Accelerator, hz: u64) -> anyhow::Result<f64> {
     let mut machine = launch(image, accelerator).start()?;
     let watch = Watch::start(&machine);
-    let deadline = Instant::now() + PATIENCE;
-    while machine.ledger().is_none() {
-        machine.check()?;
-        if Instant::now() > deadline {
-            bail!("the empty guest did not start within {PATIENCE:?}\n{}", machine.report());
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
+    wait_for_stamp(&mut machine, Phase::Entry)?;
     let seen = watch.finish();
     let clock = JoinedClock::new(&seen, hz).context("the empty guest's first instruction was not seen")?;
     Ok(milliseconds(clock.at(seen[0].ticks)))
@@ -69,8 +62,26 @@ pub(super) fn boot(image: &Path, accelerator: Accelerator, hz: u64, path: &str) 
     let mut machine = launch(image, accelerator).start()?;
     let watch = Watch::start(&machine);
     let seen = client::exchange(&mut machine, path)?;
+    // The first byte can be here before the guest has come round to stamping that it was sent.
+    wait_for_stamp(&mut machine, Phase::Response)?;
     let sightings = watch.finish();
     join(&sightings, seen, hz)
+}
+
+/// Waits until the ledger has a stamp of `phase`.
+fn wait_for_stamp(machine: &mut Machine, phase: Phase) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while machine.ledger().is_none_or(|ledger| ledger.stamps[phase as usize] == 0) {
+        machine.check()?;
+        ensure!(
+            Instant::now() < deadline,
+            "the guest left no stamp of `{}` in the ledger\n{}",
+            phase.name(),
+            machine.report()
+        );
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 /// Puts what the guest stamped and what the client saw on one clock.
