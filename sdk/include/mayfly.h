@@ -130,7 +130,7 @@ static inline size_t mayfly_length(const char *word) {
     return len;
 }
 
-/* Ends the invocation: the client gets 502 with `why`, or 507 if the reason is a lack of memory. */
+/* Ends the invocation: the client gets 502, or 507 if the reason is a lack of memory. `why` goes to the console. */
 _Noreturn static inline void mayfly_fail(int reason, const char *why) {
     uint64_t value, len = mayfly_length(why);
     mayfly_call(MAYFLY_FAIL, (uint64_t)reason, (uint64_t)why, len < MAYFLY_LOG_MAX ? len : MAYFLY_LOG_MAX, &value);

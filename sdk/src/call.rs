@@ -70,7 +70,7 @@ pub(crate) fn random(out: &mut [u8]) -> Result<(), Code> {
     unsafe { call(Call::Random, out.as_mut_ptr() as u64, out.len() as u64, 0) }.map(|_| ())
 }
 
-/// Ends the invocation without a response; the client gets 502 or 507 with the text, at most `LOG_MAX` bytes.
+/// Ends the invocation without a response; the client gets 502 or 507. The text, at most `LOG_MAX` bytes, is logged.
 pub(crate) fn fail(reason: Reason, text: &[u8]) -> ! {
     // SAFETY: `Fail` only reads, and the slice can be read.
     let _refused = unsafe { call(Call::Fail, u64::from(reason as u32), text.as_ptr() as u64, text.len() as u64) };

@@ -40,8 +40,8 @@ pub use response::{Response, ResponseError};
 
 /// Makes the program: the entry point that calls the named `fn(&Request) -> Response`, the heap and the panic handler.
 ///
-/// A panic ends the invocation and the client gets 502 with the panic's message and place. Memory that the manifest's
-/// limit does not allow ends it with 507.
+/// A panic ends the invocation: the client gets 502, and the machine's console the panic's message and place. An
+/// allocation over the manifest's memory limit ends it too, with 507.
 #[macro_export]
 macro_rules! function {
     ($name:path) => {

@@ -12,7 +12,8 @@ pub fn log(text: impl fmt::Display) {
     let _ = call::log(Line::new(text).as_bytes());
 }
 
-/// Ends the invocation without a response; the client gets 502, or 507 if the reason is a lack of memory.
+/// Ends the invocation without a response; the client gets 502, or 507 if the reason is a lack of memory. The text goes
+/// to the machine's console.
 pub(crate) fn fail(reason: Reason, text: impl fmt::Display) -> ! {
     call::fail(reason, Line::new(text).as_bytes())
 }

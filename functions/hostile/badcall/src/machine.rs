@@ -3,6 +3,8 @@
 use core::arch::asm;
 use core::ptr::with_exposed_provenance_mut;
 
+use mayfly_abi::PAGE;
+use mayfly_abi::boot::{KERNEL, KERNEL_MAP};
 use mayfly_abi::call::{Call, Code};
 use mayfly_abi::domain::{RESPONSE_BASE, RESPONSE_BODY};
 
@@ -49,6 +51,7 @@ pub(crate) const STATES: &[State] = &[
     ("alignment check and nested task do not reach the kernel", odd_flags),
     ("a pending x87 exception does not reach the kernel", pending_x87),
     ("unmasked SSE exceptions do not reach the kernel", unmasked_sse),
+    ("the stack pointer does not matter to the kernel", stack_pointer),
     ("segment selectors do not reach the kernel", selectors),
     ("time does not go backwards", clock_is_monotonic),
 ];
@@ -158,6 +161,22 @@ fn unmasked_sse() -> bool {
             in("rsi") &usual,
             inlateout("rax") CLOCK => code,
             clobber_abi("sysv64"),
+        );
+    }
+    code == OK
+}
+
+fn stack_pointer() -> bool {
+    let code: u64;
+    // SAFETY: nothing goes by the stack pointer while it points to the kernel, and it is put back.
+    unsafe {
+        asm!(
+            "mov r12, rsp", "mov rsp, {kernel}", "syscall", "mov rsp, r12",
+            kernel = in(reg) KERNEL_MAP + KERNEL + PAGE,
+            inlateout("rax") CLOCK => code,
+            out("r12") _,
+            clobber_abi("sysv64"),
+            options(nostack),
         );
     }
     code == OK

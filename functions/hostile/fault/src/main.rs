@@ -132,11 +132,9 @@ fn step_into_call() {
 }
 
 fn float() {
-    let unmasked = 0x1d80_u32; // MXCSR as after reset, but a division by zero is reported.
-    // SAFETY: the division faults; the registers it uses are named.
-    unsafe {
-        asm!("ldmxcsr [{mxcsr}]", "divss {one}, {zero}", mxcsr = in(reg) &unmasked, one = inout(xmm_reg) 1.0_f32 => _, zero = in(xmm_reg) 0.0_f32);
-    }
+    let unmasked = 0x0340_u16; // The x87 control word, with no exception masked.
+    // SAFETY: a division by zero is pending until `fwait` reports it.
+    unsafe { asm!("fldcw [{}]", "fld1", "fldz", "fdivp", "fwait", in(reg) &unmasked, clobber_abi("sysv64")) };
 }
 
 fn panic() {
