@@ -58,8 +58,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
     match args.port {
         Some(port) => {
             let started = Instant::now();
-            let answer = ask(port, &target, body.as_deref())
-                .with_context(|| format!("no answer from port {port}; is a machine running there?"))?;
+            let answer = ask(port, &target, body.as_deref()).with_context(|| {
+                format!("no machine answers on port {port} (`mayfly run --port {port}` starts one)")
+            })?;
             print(answer, started.elapsed(), "")
         }
         None => {

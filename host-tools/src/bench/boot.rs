@@ -15,6 +15,7 @@ use super::record::{self, Report, Run};
 use super::table::Table;
 use super::waterfall::Waterfall;
 use crate::build::{DEFAULT_IMAGE, floor_image};
+use crate::image_file::ImageFile;
 
 /// Measures the time from power-on to the first response byte.
 ///
@@ -42,12 +43,12 @@ pub(super) struct Args {
 
 /// Carries out `mayfly bench boot`. Fails if the phases do not add up.
 pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
+    let image = ImageFile::open(&args.image)?;
     let hz = tsc_hz().context("this host's TSC has no steady rate, so boots cannot be measured on it")?;
     let verdict = accelerator::choose(args.accel)?;
     let mut floor = NamedTempFile::with_suffix(".elf")?;
     floor.write_all(&floor_image()?)?;
-    let context = Context::gather(&args.image, &verdict)
-        .with_context(|| format!("the image {} cannot be measured", args.image.display()))?;
+    let context = Context::gather(&args.image, image.file_len, &verdict)?;
 
     let measure = || -> anyhow::Result<Run> {
         Ok(Run {

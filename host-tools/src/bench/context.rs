@@ -29,8 +29,8 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Looks around.
-    pub(super) fn gather(image: &Path, verdict: &Verdict) -> anyhow::Result<Self> {
+    /// Looks around. `image_bytes`: length of the image's file.
+    pub(super) fn gather(image: &Path, image_bytes: u64, verdict: &Verdict) -> anyhow::Result<Self> {
         let machine = &MachineType::all()[0];
         Ok(Self {
             machine: machine.name.clone(),
@@ -42,7 +42,7 @@ impl Context {
             git: git_revision(),
             date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             image: image.display().to_string(),
-            image_bytes: fs::metadata(image)?.len(),
+            image_bytes,
         })
     }
 }
