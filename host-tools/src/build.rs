@@ -10,6 +10,7 @@ pub(crate) mod image;
 mod manifest;
 mod program;
 mod progress;
+mod quantity;
 #[cfg(test)]
 pub(crate) mod sample;
 mod source;
@@ -27,8 +28,9 @@ use mayfly_abi::page_up;
 pub use compose::{ComposeError, compose};
 pub use elf::ElfError;
 pub use floor::floor_image;
-pub use manifest::{Manifest, ManifestError, is_name, name_rule, show_size};
+pub use manifest::{Manifest, ManifestError, is_name, name_rule};
 pub use program::{Function, Memory, ProgramError};
+pub use quantity::show_size;
 pub use source::{examples, source_root};
 
 /// Where an image goes if nothing else is said, and where `mayfly run` finds it.

@@ -10,6 +10,8 @@ use mayfly_abi::image::{NAME_MAX, ROUTE_MAX};
 use mayfly_abi::{PAGE, page_up};
 use serde::Deserialize;
 
+use super::quantity::{parse_size, parse_time_ms, show_size};
+
 /// Name of the manifest beside a function's sources.
 pub(super) const FILE_NAME: &str = "mayfly.toml";
 
@@ -233,42 +235,6 @@ fn is_route(segment: &str) -> bool {
     (1..=ROUTE_MAX).contains(&segment.len())
         && !matches!(segment, "." | "..")
         && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-}
-
-/// Bytes that a size such as "512", "64K" or "4M" stands for.
-fn parse_size(text: &str) -> Option<u64> {
-    let (digits, shift) = match text.strip_suffix('K') {
-        Some(digits) => (digits, 10),
-        None => text.strip_suffix('M').map_or((text, 0), |digits| (digits, 20)),
-    };
-    parse_number(digits)?.checked_mul(1 << shift)
-}
-
-/// Milliseconds that a time such as "250ms", "2s" or "5min" stands for.
-fn parse_time_ms(text: &str) -> Option<u64> {
-    let (digits, ms) = if let Some(digits) = text.strip_suffix("ms") {
-        (digits, 1)
-    } else if let Some(digits) = text.strip_suffix("min") {
-        (digits, 60_000)
-    } else {
-        (text.strip_suffix('s')?, 1000)
-    };
-    parse_number(digits)?.checked_mul(ms)
-}
-
-/// A decimal number without a sign, which `parse` alone would let pass.
-fn parse_number(digits: &str) -> Option<u64> {
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
-}
-
-/// A size the way a manifest writes it.
-pub fn show_size(bytes: u64) -> String {
-    match bytes {
-        0 => "0".into(),
-        _ if bytes.is_multiple_of(1 << 20) => format!("{}M", bytes >> 20),
-        _ if bytes.is_multiple_of(1 << 10) => format!("{}K", bytes >> 10),
-        _ => bytes.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use mayfly_abi::image::SEGMENTS;
 use mayfly_abi::{PAGE, page_up};
 
 use super::elf::{self, ElfError, Segment};
-use super::manifest::{Manifest, show_size};
+use super::manifest::Manifest;
+use super::quantity::show_size;
 
 /// A function, ready to be put into an image.
 #[derive(Clone, Debug)]

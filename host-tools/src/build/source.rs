@@ -14,7 +14,8 @@ pub fn source_root() -> Result<PathBuf> {
     if !root.join("sdk/function.ld").is_file() {
         bail!("the Mayfly source tree {} is gone; build this tool again where the sources are now", root.display());
     }
-    Ok(root.into())
+    // As cargo names it in its messages.
+    fs::canonicalize(root).with_context(|| format!("cannot find the source tree {}", root.display()))
 }
 
 /// Where cargo puts what it builds for the machine.
