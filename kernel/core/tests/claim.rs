@@ -53,6 +53,8 @@ fn an_empty_run_is_granted_anywhere_and_touches_nothing() {
         let granted = Claimed { address, len: 0 }.check(&REGIONS, Access::Write).expect("empty runs are granted");
         assert!(granted.is_empty());
     }
+    let granted = Claimed { address: DATA.start, len: 1 }.check(&REGIONS, Access::Write).expect("it lies in the data");
+    assert!(!granted.is_empty());
 }
 
 #[test]
