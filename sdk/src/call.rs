@@ -40,9 +40,10 @@ unsafe fn call(call: Call, first: u64, second: u64, third: u64) -> Result<u64, C
 }
 
 /// Answers the request from the response window. Returns only if refused, with the reason.
-pub(crate) fn respond(status: u16, headers_len: usize, body_len: usize) -> Option<Code> {
+pub(crate) fn respond(status: u16, headers_len: usize, body_len: usize) -> Code {
     // SAFETY: `Respond` takes no pointers.
-    unsafe { call(Call::Respond, u64::from(status), headers_len as u64, body_len as u64) }.err()
+    let refused = unsafe { call(Call::Respond, u64::from(status), headers_len as u64, body_len as u64) };
+    refused.err().unwrap_or(Code::Ok)
 }
 
 /// Writes one line of at most `LOG_MAX` bytes to the machine's console.

@@ -138,8 +138,8 @@ impl Response {
     pub(crate) fn send(self) -> ! {
         match self.finish() {
             Ok(Self { status, headers, body, .. }) => {
-                let refused = call::respond(status, headers.len(), body.len());
-                line::fail(Reason::Panic, format_args!("the kernel refused the response, status {status}: {refused:?}"))
+                let code = call::respond(status, headers.len(), body.len());
+                line::fail(Reason::Panic, format_args!("the kernel refused the response, status {status}: {code:?}"))
             }
             Err(error) => line::fail(Reason::Panic, error),
         }

@@ -46,7 +46,11 @@ fn json(request: &Request) -> Response {
             return Response::text(format_args!("the body is not an order: {error}\n")).with_status(400);
         }
     };
-    match serde_json::to_string(&total(&order)) {
+    let total = total(&order);
+    if !total.total.is_finite() {
+        return Response::text("the prices add up to more than a number can hold\n").with_status(400);
+    }
+    match serde_json::to_string(&total) {
         Ok(document) => Response::text(document).with_type("application/json"),
         Err(error) => Response::text(format_args!("the total cannot be written as JSON: {error}\n")).with_status(500),
     }
