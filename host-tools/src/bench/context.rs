@@ -49,9 +49,10 @@ impl Context {
 
 impl fmt::Display for Context {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { machine, accelerator, qemu, cpu, cores, date, image, image_bytes, .. } = self;
+        let Self { machine, accelerator, accelerator_reason, qemu, cpu, cores, date, image, image_bytes, .. } = self;
         writeln!(out, "image {image}, {:.1} KB", *image_bytes as f64 / 1e3)?;
-        write!(out, "{machine} · accelerator {accelerator} · QEMU {qemu} · {cpu}, {cores} cores")?;
+        writeln!(out, "accelerator {accelerator}: {accelerator_reason}")?;
+        write!(out, "{machine} · QEMU {qemu} · {cpu}, {cores} cores")?;
         if let Some(git) = &self.git {
             write!(out, " · git {git}")?;
         }
