@@ -78,10 +78,12 @@ impl Executor {
             return self.net.transmit();
         }
         apic::arm(network.min(self.server.wake_at()));
-        self.busy += cpu::ticks() - self.awake_since;
-        ledger::idle(self.busy);
-        cpu::wait();
-        self.awake_since = cpu::ticks();
+        self.net.interruptible(|| {
+            self.busy += cpu::ticks() - self.awake_since;
+            ledger::idle(self.busy);
+            cpu::wait();
+            self.awake_since = cpu::ticks();
+        });
     }
 
     /// Gives an event an instance, or lets it wait for one, or answers that there is no memory.
@@ -120,7 +122,9 @@ impl Executor {
         if invocation.slice_end == 0 {
             invocation.slice_end = cpu::ticks() + ticks_in(SLICE);
         }
-        match invocation.run(&self.catalog) {
+        let mut slice = Slice::Paused { used_up: false };
+        self.net.interruptible(|| slice = invocation.run(&self.catalog));
+        match slice {
             Slice::Over(outcome) => self.end(invocation, &outcome),
             // Others came before it in line again; alone it goes on at once.
             Slice::Paused { used_up: true } => {

@@ -47,10 +47,8 @@ impl Net {
     /// Takes an address (from the command line, else by DHCP), tells the network about it, and listens.
     pub(crate) fn listen(mut nic: Nic, line: &CommandLine) -> Self {
         let hardware = EthernetAddress(nic.address());
-        let mut seed = [0; 8];
-        random::fill(&mut seed);
         let mut config = Config::new(hardware.into());
-        config.random_seed = u64::from_le_bytes(seed);
+        config.random_seed = random::word();
         let interface = Interface::new(config, &mut nic, now());
         let (_, frames) = memory::count();
         let limit = (frames / SHARE / (RECEIVE_PAGES + SEND_PAGES)) as usize;
@@ -137,6 +135,14 @@ impl Net {
             Some(at) => clock::ticks_in(at.total_micros().max(0) as u64 * 1000),
             None => u64::MAX,
         }
+    }
+
+    /// Does `work` with the card's interrupt on. Not at all if frames are waiting already.
+    pub(crate) fn interruptible(&mut self, work: impl FnOnce()) {
+        if self.nic.be_loud() {
+            work();
+        }
+        self.nic.be_quiet();
     }
 
     /// A connection that was opened since the last time.

@@ -6,10 +6,27 @@
 use core::fmt;
 use core::net::Ipv4Addr;
 
-use crate::digits::Scanner;
+use crate::digits::{Numbers, scan};
 
 /// Most devices that are kept.
 pub const DEVICES_MAX: usize = 8;
+
+enum Key {
+    Address,
+    Gateway,
+    TscHz,
+    LapicHz,
+    Device,
+}
+
+/// Every key, and the form of its value as [`scan`] reads it.
+const KEYS: [(&[u8], Key, &[u8]); 5] = [
+    (b"ip", Key::Address, b"d.d.d.d/d"),
+    (b"gw", Key::Gateway, b"d.d.d.d"),
+    (b"tsc_hz", Key::TscHz, b"d"),
+    (b"lapic_hz", Key::LapicHz, b"d"),
+    (b"virtio_mmio.device", Key::Device, b"u@0xh:d"),
+];
 
 /// What the command line says. A key that appears twice counts as its last good value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,18 +105,25 @@ impl CommandLine {
 
     fn take(&mut self, word: &[u8]) -> Result<(), Why> {
         let equals = word.iter().position(|byte| *byte == b'=').ok_or(Why::Unknown)?;
-        let (key, value) = (&word[..equals], &mut Scanner::new(&word[equals + 1..]));
+        let (name, value) = (&word[..equals], &word[equals + 1..]);
+        let (_, key, form) = KEYS.iter().find(|(known, ..)| *known == name).ok_or(Why::Unknown)?;
+        let numbers = scan(form, value).ok_or(Why::BadValue)?;
         match key {
-            b"ip" => self.address = Some(whole(address, value)?),
-            b"gw" => self.gateway = Some(whole(unicast, value)?),
-            b"tsc_hz" => self.tsc_hz = Some(whole(frequency, value)?),
-            b"lapic_hz" => self.lapic_hz = Some(whole(frequency, value)?),
-            b"virtio_mmio.device" => {
-                let device = whole(device, value)?;
-                *self.devices.get_mut(self.device_count).ok_or(Why::TooManyDevices)? = device;
+            Key::Address => {
+                let prefix = u8::try_from(numbers[4]).ok().filter(|prefix| *prefix <= 32).ok_or(Why::BadValue)?;
+                self.address = Some(Address { ip: unicast(&numbers)?, prefix });
+            }
+            Key::Gateway => self.gateway = Some(unicast(&numbers)?),
+            Key::TscHz => self.tsc_hz = Some(frequency(&numbers)?),
+            Key::LapicHz => self.lapic_hz = Some(frequency(&numbers)?),
+            Key::Device => {
+                let [size, address, irq, ..] = numbers;
+                let irq = u32::try_from(irq).map_err(|_| Why::BadValue)?;
+                // A device that wraps around the end of the address space is none.
+                address.checked_add(size).ok_or(Why::BadValue)?;
+                *self.devices.get_mut(self.device_count).ok_or(Why::TooManyDevices)? = Device { address, size, irq };
                 self.device_count += 1;
             }
-            _ => return Err(Why::Unknown),
         }
         Ok(())
     }
@@ -119,53 +143,15 @@ impl fmt::Display for Notice<'_> {
     }
 }
 
-/// What `read` makes of the value, if that is all of it.
-fn whole<T>(read: fn(&mut Scanner<'_>) -> Option<T>, value: &mut Scanner<'_>) -> Result<T, Why> {
-    let result = read(value).ok_or(Why::BadValue)?;
-    value.end().ok_or(Why::BadValue)?;
-    Ok(result)
-}
-
-fn address(value: &mut Scanner<'_>) -> Option<Address> {
-    let ip = unicast(value)?;
-    value.skip(b'/')?;
-    let prefix = value.number(10).filter(|prefix| *prefix <= 32)? as u8;
-    Some(Address { ip, prefix })
-}
-
 /// Anything but a unicast address would be refused by the network stack later, with less to say about it.
-fn unicast(value: &mut Scanner<'_>) -> Option<Ipv4Addr> {
-    let mut bits: u32 = 0;
-    for at in 0..4 {
-        if at > 0 {
-            value.skip(b'.')?;
-        }
-        bits = bits << 8 | value.number(10).filter(|octet| *octet <= 255)? as u32;
-    }
-    let ip = Ipv4Addr::from(bits);
-    (!ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast()).then_some(ip)
+fn unicast(octets: &Numbers) -> Result<Ipv4Addr, Why> {
+    let [a, b, c, d, _] = *octets;
+    let most = a | b | c | d;
+    let ip = Ipv4Addr::from([a as u8, b as u8, c as u8, d as u8]);
+    let usable = most <= 255 && !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast();
+    if usable { Ok(ip) } else { Err(Why::BadValue) }
 }
 
-fn frequency(value: &mut Scanner<'_>) -> Option<u64> {
-    value.number(10).filter(|hz| *hz > 0)
-}
-
-fn device(value: &mut Scanner<'_>) -> Option<Device> {
-    let count = value.number(10)?;
-    let unit = if value.skip(b'K').is_some() {
-        1 << 10
-    } else if value.skip(b'M').is_some() {
-        1 << 20
-    } else {
-        1
-    };
-    let size = count.checked_mul(unit)?;
-    value.skip(b'@')?;
-    value.skip(b'0')?;
-    value.skip(b'x')?;
-    let address = value.number(16)?;
-    // A device that wraps around the end of the address space is none.
-    address.checked_add(size)?;
-    value.skip(b':')?;
-    Some(Device { address, size, irq: u32::try_from(value.number(10)?).ok()? })
+fn frequency(numbers: &Numbers) -> Result<u64, Why> {
+    if numbers[0] > 0 { Ok(numbers[0]) } else { Err(Why::BadValue) }
 }

@@ -1,59 +1,75 @@
-//! Numbers written as digits: checked, without signs or separators, read where they stand in other text.
+//! Numbers written as digits: checked, without signs, read where they stand in other text.
 
-/// Reads text from its start, piece by piece. Each piece is there or the text is not of the form that was expected.
-#[derive(Clone, Copy, Debug)]
-pub struct Scanner<'a> {
-    rest: &'a [u8],
+/// Numbers that [`scan`] reads at the most.
+pub const NUMBERS_MAX: usize = 5;
+/// What [`scan`] has read, in order; zeros behind the last.
+pub type Numbers = [u64; NUMBERS_MAX];
+
+/// Reads the numbers in `text`, which must be wholly of a form: `d` stands for a number in base ten, `h` for one in
+/// base sixteen, `u` for one in base ten with an optional unit `K` or `M` (2^10, 2^20), and any other byte for itself.
+///
+/// One loop for every form, since each block of code costs the boot more than each byte it reads. `None` if the text is
+/// not of the form, or if a number exceeds a `u64`. A form with more than [`NUMBERS_MAX`] numbers has no texts.
+pub fn scan(form: &[u8], text: &[u8]) -> Option<Numbers> {
+    let mut numbers = [0; NUMBERS_MAX];
+    let mut places = numbers.iter_mut();
+    let mut rest = text;
+    for what in form {
+        let base = match what {
+            b'd' | b'u' => 10,
+            b'h' => 16,
+            literal => {
+                rest = rest.strip_prefix(&[*literal])?;
+                continue;
+            }
+        };
+        let place = places.next()?;
+        (*place, rest) = number(rest, base)?;
+        if *what == b'u'
+            && let [unit @ (b'K' | b'M'), behind @ ..] = rest
+        {
+            *place = place.checked_mul(if *unit == b'K' { 1 << 10 } else { 1 << 20 })?;
+            rest = behind;
+        }
+    }
+    rest.is_empty().then_some(numbers)
 }
 
-impl<'a> Scanner<'a> {
-    /// A scanner at the start of `text`.
-    pub fn new(text: &'a [u8]) -> Self {
-        Self { rest: text }
-    }
-
-    /// The number that the digits here spell in `base`, at most sixteen. `None` if there is no digit, or if the number
-    /// exceeds a `u64`.
-    pub fn number(&mut self, base: u64) -> Option<u64> {
-        let mut value = digit(*self.rest.first()?, base)?;
-        self.rest = &self.rest[1..];
-        while let [byte, rest @ ..] = self.rest {
-            let Some(digit) = digit(*byte, base) else { break };
-            value = value.checked_mul(base)?.checked_add(digit)?;
-            self.rest = rest;
-        }
-        Some(value)
-    }
-
-    /// Steps over `byte`. `None` if something else is here.
-    pub fn skip(&mut self, byte: u8) -> Option<()> {
-        self.rest = self.rest.strip_prefix(&[byte])?;
-        Some(())
-    }
-
-    /// `None` unless all has been read.
-    pub fn end(&self) -> Option<()> {
-        self.rest.is_empty().then_some(())
-    }
+/// The number at the start of `text`, and what follows it. `None` if there is no digit, or if it exceeds a `u64`.
+#[inline(never)]
+fn number(text: &[u8], base: u64) -> Option<(u64, &[u8])> {
+    let len = text.iter().position(|byte| digit(*byte, base).is_none()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(len);
+    let value =
+        digits.iter().try_fold(0u64, |value, byte| value.checked_mul(base)?.checked_add(digit(*byte, base)?))?;
+    (len > 0).then_some((value, rest))
 }
 
 /// The number that `digits` spells in base ten. `None` if it is empty, holds anything but digits, or exceeds a `u64`.
 pub fn decimal(digits: &[u8]) -> Option<u64> {
-    let mut scanner = Scanner::new(digits);
-    let value = scanner.number(10)?;
-    scanner.end()?;
-    Some(value)
+    number(digits, 10).and_then(|(value, rest)| rest.is_empty().then_some(value))
 }
 
-/// The value of one digit in `base`.
+/// Values of bytes as digits; what is none has a value that no base has.
+const DIGITS: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 10 {
+        values[b'0' as usize + value as usize] = value;
+        value += 1;
+    }
+    while value < 16 {
+        values[b'a' as usize + value as usize - 10] = value;
+        values[b'A' as usize + value as usize - 10] = value;
+        value += 1;
+    }
+    values
+};
+
+/// The value of one digit in `base`, which is at most sixteen.
 pub fn digit(byte: u8, base: u64) -> Option<u64> {
-    let value = match byte {
-        b'0'..=b'9' => byte - b'0',
-        b'a'..=b'f' => byte - b'a' + 10,
-        b'A'..=b'F' => byte - b'A' + 10,
-        _ => return None,
-    };
-    Some(u64::from(value)).filter(|value| *value < base)
+    let value = u64::from(DIGITS[usize::from(byte)]);
+    if value < base { Some(value) } else { None }
 }
 
 #[cfg(test)]
@@ -71,18 +87,22 @@ mod tests {
     }
 
     #[test]
-    fn a_scanner_reads_what_is_there_and_no_more() {
-        let mut scanner = Scanner::new(b"12/feB0@ffffffffffffffff");
-        assert_eq!(scanner.number(10), Some(12));
-        assert_eq!(scanner.number(10), None);
-        assert_eq!(scanner.skip(b':'), None);
-        assert_eq!(scanner.skip(b'/'), Some(()));
-        assert_eq!(scanner.number(16), Some(0xfeb0));
-        assert_eq!(scanner.end(), None);
-        assert_eq!(scanner.skip(b'@'), Some(()));
-        assert_eq!(scanner.number(16), Some(u64::MAX));
-        assert_eq!(scanner.end(), Some(()));
-        assert_eq!(scanner.number(16), None);
-        assert_eq!(Scanner::new(b"10000000000000000").number(16), None);
+    fn text_is_read_by_its_form_and_to_its_end() {
+        assert_eq!(scan(b"d/h@h", b"12/feB0@ffffffffffffffff"), Some([12, 0xfeb0, u64::MAX, 0, 0]));
+        assert_eq!(scan(b"u:u:u", b"3:4K:5M"), Some([3, 4 << 10, 5 << 20, 0, 0]));
+        for (form, text) in [
+            (&b"d"[..], &b""[..]),
+            (b"d", b"1K"),
+            (b"d", b"f"),
+            (b"u", b"1KK"),
+            (b"u", b"18446744073709551615K"),
+            (b"h", b"10000000000000000"),
+            (b"d.d", b"1."),
+            (b"d.d", b"1/2"),
+            (b"d.d", b"1.2."),
+            (b"dxdxdxdxdxd", b"1x2x3x4x5x6"),
+        ] {
+            assert_eq!(scan(form, text), None, "{}", text.escape_ascii());
+        }
     }
 }

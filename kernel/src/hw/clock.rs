@@ -4,13 +4,14 @@
 //! counting since boot by the time somebody asks: nobody ever waits for a calibration.
 
 use super::{apic, cpu, ledger};
+use core::sync::atomic::{AtomicU64, Ordering};
 use mayfly_core::clock::Rate;
 use mayfly_core::command_line::CommandLine;
 use spin::Once;
 
 /// What a hypervisor's local APIC runs at, and what is assumed of any other until the command line says better.
 const APIC_HZ: u64 = 1_000_000_000;
-/// Assumed of a TSC that cannot be measured.
+/// Assumed of a counter with an impossible rate.
 const FALLBACK_HZ: u64 = 1_000_000_000;
 
 /// How fast the counters run.
@@ -19,39 +20,38 @@ pub(crate) struct Rates {
     pub(crate) lapic: Rate,
 }
 
-struct Known {
-    tsc_hz: Option<u64>,
-    lapic_hz: Option<u64>,
-    /// TSC when the APIC timer started to count.
-    start: u64,
-}
-
-static KNOWN: Once<Known> = Once::new();
 static RATES: Once<Rates> = Once::new();
+/// TSC when the APIC timer started to count.
+static START: AtomicU64 = AtomicU64::new(0);
+static LAPIC_HZ: AtomicU64 = AtomicU64::new(APIC_HZ);
 
 /// Starts the clocks. Called once, with what the command line says about them.
 pub(crate) fn init(line: &CommandLine, traps: &super::traps::Traps) {
     apic::init(traps);
-    KNOWN.call_once(|| Known { tsc_hz: line.tsc_hz, lapic_hz: line.lapic_hz, start: cpu::ticks() });
+    START.store(cpu::ticks(), Ordering::Relaxed);
+    if let Some(hz) = line.lapic_hz {
+        LAPIC_HZ.store(hz, Ordering::Relaxed);
+    }
+    if let Some(hz) = line.tsc_hz.or_else(cpu::announced_tsc_hz) {
+        settle(hz);
+    }
 }
 
-/// The rates. The first call settles them.
+/// The rates. If nobody told them, the first call takes them from what the clocks have counted.
 pub(crate) fn rates() -> &'static Rates {
-    RATES.call_once(|| {
-        let known = KNOWN.get();
-        let lapic_hz = known.and_then(|known| known.lapic_hz).unwrap_or(APIC_HZ);
-        let told = known.and_then(|known| known.tsc_hz).unwrap_or(0);
-        let announced = if told == 0 { cpu::announced_tsc_hz() } else { told };
-        let hz = if announced != 0 { announced } else { measured(known.map_or(0, |known| known.start), lapic_hz) };
-        ledger::set_rate(hz);
-        Rates { tsc: rate(hz), lapic: rate(lapic_hz) }
-    })
+    match RATES.get() {
+        Some(rates) => rates,
+        None => {
+            let (lapic, tsc) = (apic::counted(), cpu::ticks() - START.load(Ordering::Relaxed));
+            let hz = u128::from(tsc) * u128::from(LAPIC_HZ.load(Ordering::Relaxed)) / u128::from(lapic.max(1));
+            settle(hz as u64)
+        }
+    }
 }
 
-/// TSC rate by the ticks that both counters have made since boot.
-fn measured(start: u64, lapic_hz: u64) -> u64 {
-    let (lapic, tsc) = (u128::from(apic::counted()), u128::from(cpu::ticks() - start));
-    if lapic == 0 { FALLBACK_HZ } else { (tsc * u128::from(lapic_hz) / lapic) as u64 }
+fn settle(tsc_hz: u64) -> &'static Rates {
+    ledger::set_rate(tsc_hz);
+    RATES.call_once(|| Rates { tsc: rate(tsc_hz), lapic: rate(LAPIC_HZ.load(Ordering::Relaxed)) })
 }
 
 /// A rate; one that no counter can have is replaced.

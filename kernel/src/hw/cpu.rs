@@ -90,13 +90,14 @@ pub(crate) fn random() -> Option<u64> {
     None
 }
 
-/// TSC rate by CPUID leaf 0x15 (SDM 2A), 0 if the CPU does not say.
-pub(crate) fn announced_tsc_hz() -> u64 {
+/// TSC rate by CPUID leaf 0x15 (SDM 2A), if the CPU says.
+pub(crate) fn announced_tsc_hz() -> Option<u64> {
     if __cpuid_count(0, 0).eax < 0x15 {
-        return 0;
+        return None;
     }
     let leaf = __cpuid_count(0x15, 0);
-    if leaf.eax == 0 { 0 } else { u64::from(leaf.ecx) * u64::from(leaf.ebx) / u64::from(leaf.eax) }
+    let hz = u64::from(leaf.ecx) * u64::from(leaf.ebx) / u64::from(leaf.eax.max(1));
+    (hz != 0).then_some(hz)
 }
 
 /// Where the direct map shows a physical address.

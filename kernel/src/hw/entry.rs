@@ -9,6 +9,8 @@ use core::fmt;
 use core::mem::offset_of;
 use core::ptr::addr_of;
 
+/// Selector of the kernel data segment.
+pub(super) const KERNEL_DATA: u16 = 0x10;
 /// Selector of the user code segment, with its ring.
 pub(super) const USER_CODE: u16 = 0x20 | 3;
 /// Selector of the user data segment, with its ring.
@@ -309,6 +311,9 @@ global_asm!(
     // AC would lift SMAP, DF would turn string instructions around.
     "push 2",
     "popfq",
+    // The CPU left SS null. As after a call, it becomes the kernel's again: emulators keep translated code apart by it.
+    "mov eax, {kernel_data}",
+    "mov ss, eax",
     "leave_to_kernel",
     // From ring 0.
     "4:",
@@ -360,6 +365,7 @@ global_asm!(
     vector = const offset_of!(Context, vector),
     error = const offset_of!(Context, error),
     interrupted = const offset_of!(Context, interrupted),
+    kernel_data = const KERNEL_DATA,
     user_code = const USER_CODE,
     user_data = const USER_DATA,
     call = const CALL,

@@ -92,6 +92,7 @@ fn start(transport: Transport, irq: u32, memory: &Memory) -> Result<Nic, Unusabl
         receive.offer(number);
     }
     send.be_quiet();
+    receive.be_quiet();
     apic::route(irq, traps::NIC);
     transport.start();
     receive.notify();
@@ -120,6 +121,16 @@ impl Nic {
     pub(crate) fn flush(&mut self) {
         self.sender.queue.notify();
         self.receiver.queue.notify();
+    }
+
+    /// Asks for an interrupt when a frame arrives, for as long as the kernel does not look itself. False if one is there.
+    pub(crate) fn be_loud(&mut self) -> bool {
+        self.receiver.queue.be_loud()
+    }
+
+    /// The kernel looks itself again.
+    pub(crate) fn be_quiet(&mut self) {
+        self.receiver.queue.be_quiet();
     }
 
     /// Whether to lose frames that would open a connection.

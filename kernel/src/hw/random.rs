@@ -15,17 +15,17 @@ pub(crate) fn fill(out: &mut [u8]) {
 }
 
 fn seeded() -> ChaCha12Rng {
-    let mut seed = [0; 32];
-    let mut weak = false;
-    for word in seed.chunks_exact_mut(8) {
-        let value = cpu::random().unwrap_or_else(|| {
-            weak = true;
-            cpu::ticks().wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        });
-        word.copy_from_slice(&(value ^ cpu::ticks()).to_le_bytes());
-    }
-    if weak {
+    if cpu::random().is_none() {
         say!("mayfly: this CPU has no random generator; random numbers of this boot can be guessed");
     }
+    let mut seed = [0; 32];
+    for part in seed.chunks_exact_mut(8) {
+        part.copy_from_slice(&word().to_le_bytes());
+    }
     ChaCha12Rng::from_seed(seed)
+}
+
+/// A word from the CPU's generator, or what the clock makes of one. Quick, for a seed.
+pub(crate) fn word() -> u64 {
+    cpu::random().unwrap_or(0x9e37_79b9_7f4a_7c15) ^ cpu::ticks()
 }

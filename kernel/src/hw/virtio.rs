@@ -227,4 +227,12 @@ impl Queue {
     pub(crate) fn be_quiet(&mut self) {
         self.place::<u16>(AVAILABLE).write(QUIET);
     }
+
+    /// Asks the device to interrupt from now on. False if there is something already, for which it will not.
+    pub(crate) fn be_loud(&mut self) -> bool {
+        self.place::<u16>(AVAILABLE).write(0);
+        // The wish before the look (2.7.7.2).
+        fence(Ordering::SeqCst);
+        self.place::<u16>(USED + 2).read() == self.seen
+    }
 }
