@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -98,6 +99,13 @@ fn serve(mut machine: Machine, stop: &AtomicBool, mut out: impl Write) -> Result
         }
     }
     let ending = machine.wait_for_exit(LAST_BREATH)?;
+    if ending == Ending::Off {
+        // A terminal's Ctrl-C goes to QEMU as well, which may have been faster than our own handler.
+        thread::sleep(TICK);
+        if stop.load(Ordering::Relaxed) {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
     bail!(describe(&machine, ending))
 }
 

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::FileExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
@@ -40,8 +39,6 @@ impl Machine {
         memory.file().set_len(memory_len).map_err(Error::io("make the guest's memory file"))?;
         let mut qemu = command.to_command();
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Ctrl-C in a terminal is for us; we end QEMU.
-        qemu.process_group(0);
         let spawned = Instant::now();
         let mut child = qemu.spawn().map_err(Error::io(format!("start {}", command.program().to_string_lossy())))?;
         let console = child.stdout.take().map(Console::read).unwrap_or_default();
