@@ -10,6 +10,7 @@ pub type Numbers = [u64; NUMBERS_MAX];
 ///
 /// One loop for every form, since each block of code costs the boot more than each byte it reads. `None` if the text is
 /// not of the form, or if a number exceeds a `u64`. A form with more than [`NUMBERS_MAX`] numbers has no texts.
+#[inline(never)]
 pub fn scan(form: &[u8], text: &[u8]) -> Option<Numbers> {
     let mut numbers = [0; NUMBERS_MAX];
     let mut places = numbers.iter_mut();
