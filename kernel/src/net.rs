@@ -101,6 +101,7 @@ impl Net {
             if let PollIngressSingleResult::None =
                 self.interface.poll_ingress_single(now, &mut self.nic, &mut self.sockets)
             {
+                self.follow_dhcp();
                 return true;
             }
             self.keep_listening();
@@ -111,18 +112,18 @@ impl Net {
     /// Sends at most one segment of each socket; [`Net::wake_at`] tells if there is more.
     pub(crate) fn transmit(&mut self) {
         self.interface.poll_egress(now(), &mut self.nic, &mut self.sockets);
-        if let Some(handle) = self.dhcp {
-            self.follow_dhcp(handle);
-        }
         self.nic.flush();
     }
 
-    fn follow_dhcp(&mut self, handle: SocketHandle) {
+    /// Takes an address that has come by DHCP, or gives up one whose lease has ended.
+    fn follow_dhcp(&mut self) {
+        let Some(handle) = self.dhcp else { return };
         match self.sockets.get_mut::<dhcpv4::Socket>(handle).poll() {
             Some(dhcpv4::Event::Configured(lease)) => {
                 let (address, router) = (lease.address, lease.router);
                 say!("mayfly: address {address} by DHCP");
                 self.set_address(address, router);
+                self.nic.flush();
             }
             Some(dhcpv4::Event::Deconfigured) => self.interface.update_ip_addrs(|addresses| addresses.clear()),
             None => {}
