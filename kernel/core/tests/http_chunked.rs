@@ -139,6 +139,17 @@ fn white_space_behind_a_size_needs_an_extension() {
 }
 
 #[test]
+fn a_refusal_names_what_is_wrong() {
+    let reason = |input: &[u8]| whole(input).expect_err("it is refused").reason;
+    assert!(reason(b"x").contains("size"));
+    assert!(reason(b"00000000000000000").contains("size"));
+    assert!(reason(b"1 x").contains("size"));
+    assert!(reason(b"1\r\nxy").contains("more bytes"));
+    assert!(reason(b"1\r\nx\rx").contains("CR LF"));
+    assert!(reason(b"1;\0").contains("control"));
+}
+
+#[test]
 fn controls_in_extensions_and_trailers_are_refused() {
     assert_eq!(status(b"1;a\0b\r\nx\r\n0\r\n\r\n"), Err(400));
     assert_eq!(status(b"0\r\na: \x01\r\n\r\n"), Err(400));
