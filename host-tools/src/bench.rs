@@ -9,6 +9,7 @@ mod statistics;
 mod table;
 mod waterfall;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -30,4 +31,9 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Boot(args) => boot::main(args),
     }
+}
+
+/// Measures `runs` boots of `image` as `mayfly bench boot` does, and prints the same.
+pub(crate) fn boot(image: &Path, runs: u32) -> anyhow::Result<ExitCode> {
+    boot::main(boot::Args::new(image, runs))
 }

@@ -58,7 +58,7 @@ pub fn main(args: Args) -> Result<ExitCode> {
     match args.port {
         Some(port) => {
             let started = Instant::now();
-            let answer = ask(port, &target, body.as_deref()).with_context(|| {
+            let answer = Client::new(port).ask(&target, body.as_deref()).with_context(|| {
                 format!("no machine answers on port {port} (`mayfly run --port {port}` starts one)")
             })?;
             print(answer, started.elapsed(), "")
@@ -66,14 +66,14 @@ pub fn main(args: Args) -> Result<ExitCode> {
         None => {
             let accelerator = accelerator::choose(Choice::Auto)?.accelerator;
             let mut machine = Launch::new(&args.image).accelerator(accelerator).start()?;
-            let answer = ask_first(&mut machine, &target, body.as_deref())?;
+            let answer = Client::new(machine.port()).ask_first(&mut machine, &target, body.as_deref())?;
             print(answer, machine.spawned().elapsed(), ", boot included")
         }
     }
 }
 
 /// Status and body.
-type Answer = (StatusCode, Vec<u8>);
+pub(crate) type Answer = (StatusCode, Vec<u8>);
 
 /// The path and query for `name`, which is a function's name and what may follow it.
 fn target(functions: &[(String, String)], name: &str) -> Result<String> {
@@ -95,38 +95,51 @@ fn body(data: &str) -> Result<Vec<u8>> {
     }
 }
 
-fn ask(port: u16, target: &str, body: Option<&[u8]>) -> Result<Answer, ureq::Error> {
-    // Nothing between us and the machine: no proxy, no redirects, and every status is an answer.
-    let config = Agent::config_builder()
-        .proxy(None)
-        .max_redirects(0)
-        .http_status_as_error(false)
-        .timeout_global(Some(PATIENCE))
-        .build();
-    let agent = Agent::new_with_config(config);
-    let url = format!("http://127.0.0.1:{port}{target}");
-    let mut response = match body {
-        Some(body) => agent.post(url).send(body)?,
-        None => agent.get(url).call()?,
-    };
-    let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec()?;
-    Ok((response.status(), body))
+/// A client of a machine on this host. It keeps its connection open between requests.
+pub(crate) struct Client {
+    agent: Agent,
+    port: u16,
 }
 
-/// Asks a machine that was just started: its port may refuse for a moment.
-fn ask_first(machine: &mut Machine, target: &str, body: Option<&[u8]>) -> Result<Answer> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match ask(machine.port(), target, body) {
-            Ok(answer) => return Ok(answer),
-            Err(error) => {
-                // If the machine has ended, that is the better explanation.
-                machine.check()?;
-                let refused = matches!(&error, ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused);
-                ensure!(refused && Instant::now() < deadline, "no answer: {error}\n{}", machine.report());
+impl Client {
+    /// Of the machine that serves on this TCP port of 127.0.0.1.
+    pub(crate) fn new(port: u16) -> Self {
+        // Nothing between us and the machine: no proxy, no redirects, and every status is an answer.
+        let config = Agent::config_builder()
+            .proxy(None)
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            .build();
+        Self { agent: Agent::new_with_config(config), port }
+    }
+
+    /// Sends one request, a POST if there is a body, and waits for the answer. `target` is path and query.
+    pub(crate) fn ask(&self, target: &str, body: Option<&[u8]>) -> Result<Answer, ureq::Error> {
+        let url = format!("http://127.0.0.1:{}{target}", self.port);
+        let mut response = match body {
+            Some(body) => self.agent.post(url).send(body)?,
+            None => self.agent.get(url).call()?,
+        };
+        let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec()?;
+        Ok((response.status(), body))
+    }
+
+    /// Asks a machine that was just started: its port may refuse for a moment.
+    pub(crate) fn ask_first(&self, machine: &mut Machine, target: &str, body: Option<&[u8]>) -> Result<Answer> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.ask(target, body) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => {
+                    // If the machine has ended, that is the better explanation.
+                    machine.check()?;
+                    let refused = matches!(&error, ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused);
+                    ensure!(refused && Instant::now() < deadline, "no answer: {error}\n{}", machine.report());
+                }
             }
+            thread::sleep(RETRY);
         }
-        thread::sleep(RETRY);
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod build;
+pub mod demo;
 pub mod image_file;
 pub mod inspect;
 pub mod invoke;

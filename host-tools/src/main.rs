@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mayfly::{bench, build, inspect, invoke, new, run};
+use mayfly::{bench, build, demo, inspect, invoke, new, run};
 
 /// Builds, runs and measures Mayfly images: one kernel and your functions, booted in milliseconds.
 #[derive(Parser)]
@@ -21,6 +21,7 @@ enum Command {
     Invoke(invoke::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
+    Demo(demo::Args),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Invoke(args) => invoke::main(args),
         Command::Inspect(args) => inspect::main(args),
         Command::Bench(args) => bench::main(args),
+        Command::Demo(args) => demo::main(args),
     };
     outcome.unwrap_or_else(|error| {
         // The chain on one line: what failed, then why.

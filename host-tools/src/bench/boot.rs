@@ -17,6 +17,9 @@ use super::waterfall::Waterfall;
 use crate::build::{DEFAULT_IMAGE, floor_image};
 use crate::image_file::ImageFile;
 
+/// What is asked for if nothing else is said.
+const PATH: &str = "/hello";
+
 /// Measures the time from power-on to the first response byte.
 ///
 /// Every boot follows a boot of an empty guest on the same machine: the floor, below which no kernel can be. The guest
@@ -34,11 +37,19 @@ pub(super) struct Args {
     #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
     image: PathBuf,
     /// What to ask the image for.
-    #[arg(long, default_value = "/hello")]
+    #[arg(long, default_value = PATH)]
     path: String,
     /// What executes the machine's instructions: auto, tcg or kvm.
     #[arg(long, value_name = "NAME", default_value = "auto")]
     accel: accelerator::Choice,
+}
+
+impl Args {
+    /// The defaults, but for these two.
+    pub(super) fn new(image: &Path, runs: u32) -> Self {
+        let (json, path, accel) = (None, PATH.to_owned(), accelerator::Choice::Auto);
+        Self { runs, json, image: image.to_owned(), path, accel }
+    }
 }
 
 /// Carries out `mayfly bench boot`. Fails if the phases do not add up.
