@@ -123,7 +123,6 @@ impl Net {
                 let (address, router) = (lease.address, lease.router);
                 say!("mayfly: address {address} by DHCP");
                 self.set_address(address, router);
-                self.nic.flush();
             }
             Some(dhcpv4::Event::Deconfigured) => self.interface.update_ip_addrs(|addresses| addresses.clear()),
             None => {}
@@ -140,6 +139,8 @@ impl Net {
 
     /// Does `work` with the card's interrupt on. Not at all if frames are waiting already.
     pub(crate) fn interruptible(&mut self, work: impl FnOnce()) {
+        // What the stack answers by itself, such as ARP and pings, leaves before anybody waits.
+        self.nic.flush();
         if self.nic.be_loud() {
             work();
         }
