@@ -7,7 +7,6 @@ use super::entry::{self, Core};
 use super::{apic, cpu};
 use core::ptr::{addr_of, addr_of_mut};
 use core::sync::atomic::{AtomicBool, Ordering};
-use x86_64::VirtAddr;
 use x86_64::instructions::tables::{lidt, load_tss};
 use x86_64::registers::model_specific::Star;
 use x86_64::registers::segmentation::{CS, SS, Segment};
@@ -15,9 +14,12 @@ use x86_64::structures::DescriptorTablePointer;
 use x86_64::structures::gdt::{Descriptor, GlobalDescriptorTable};
 use x86_64::structures::idt::{Entry, HandlerFunc};
 use x86_64::structures::tss::TaskStateSegment;
+use x86_64::{PrivilegeLevel, VirtAddr};
 
 /// Interrupt vectors in use, exceptions included.
 pub(crate) const VECTORS: usize = 48;
+/// `int3`.
+const BREAKPOINT: usize = 3;
 /// Page fault.
 pub(crate) const PAGE_FAULT: u64 = 14;
 /// The local APIC's timer.
@@ -71,7 +73,11 @@ pub(crate) fn init() -> Traps {
     for (vector, gate) in tables.gates.iter_mut().enumerate() {
         let stub = VirtAddr::new(first_stub + entry::STUB_LEN * vector as u64);
         // SAFETY: the stub keeps the interrupted state, and the IST slots are filled in.
-        unsafe { gate.set_handler_addr(stub).set_stack_index(u16::from(NESTING.contains(&vector))) };
+        let options = unsafe { gate.set_handler_addr(stub).set_stack_index(u16::from(NESTING.contains(&vector))) };
+        if vector == BREAKPOINT {
+            // Otherwise `int3` in a function would be a protection fault.
+            options.set_privilege_level(PrivilegeLevel::Ring3);
+        }
     }
     // The order is dictated by `sysret`: it loads SS from STAR[63:48] + 8 and CS from + 16 (SDM 3A 5.8.8).
     let kernel_code = tables.segments.append(Descriptor::kernel_code_segment());
