@@ -23,6 +23,7 @@ bench: setup
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --manifest-path functions/json/Cargo.toml -- -D warnings
 
 # QEMU from the distribution, if there is none; a C compiler, for the linker and functions in C.
 setup:

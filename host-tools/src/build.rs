@@ -16,12 +16,12 @@ pub(crate) mod sample;
 mod source;
 mod tables;
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::unfinished::Unfinished;
 use anyhow::{Context, Result, bail};
 use mayfly_abi::page_up;
 
@@ -119,11 +119,9 @@ fn build_programs(dirs: &[PathBuf], manifests: &[Manifest], sdk: &Path, target_d
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
-    // What is left of these rights after the umask, as for any other file; a temporary file is private otherwise.
-    let rights = Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().permissions(rights).tempfile_in(dir)?;
+    let (unfinished, mut file) = Unfinished::file(dir)?;
     file.write_all(bytes)?;
-    file.persist(path)?;
+    unfinished.finish(path)?;
     Ok(())
 }
 

@@ -152,6 +152,7 @@ fn print((status, body): Answer, time: Duration, note: &str) -> Result<ExitCode>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unfinished::Unfinished;
 
     #[test]
     fn a_name_leads_to_the_route_and_what_follows_it_stays() {
@@ -166,9 +167,9 @@ mod tests {
     #[test]
     fn data_is_text_or_a_file() {
         assert_eq!(body("Ada").expect("text"), b"Ada");
-        let mut file = tempfile::NamedTempFile::new().expect("there is room");
+        let (named, mut file) = Unfinished::file(&std::env::temp_dir()).expect("there is room");
         file.write_all(b"from a file").expect("there is room");
-        assert_eq!(body(&format!("@{}", file.path().display())).expect("it is there"), b"from a file");
+        assert_eq!(body(&format!("@{}", named.path().display())).expect("it is there"), b"from a file");
         assert_eq!(body("@no/such/file").expect_err("it is not there").to_string(), "cannot read no/such/file");
     }
 }

@@ -8,3 +8,4 @@ pub mod inspect;
 pub mod invoke;
 pub mod new;
 pub mod run;
+pub mod unfinished;

@@ -1,13 +1,13 @@
 //! `mayfly new`: a folder with a function that answers, to be edited into one's own.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
 use crate::build::{is_name, name_rule, source_root};
+use crate::unfinished::Unfinished;
 
 /// Makes a folder with a new function in it.
 ///
@@ -44,9 +44,7 @@ pub fn create(name: &str, parent: &Path) -> Result<()> {
     let failed = || format!("cannot make the folder {}", folder.display());
 
     // Made under another name first, so that whoever sees the folder sees all of it.
-    let rights = Permissions::from_mode(0o777);
-    let unfinished =
-        tempfile::Builder::new().prefix(".mayfly-new-").permissions(rights).tempdir_in(parent).with_context(failed)?;
+    let unfinished = Unfinished::folder(parent).with_context(failed)?;
     let write = |file: &str, text: &str| fs::write(unfinished.path().join(file), text);
     fs::create_dir(unfinished.path().join("src")).with_context(failed)?;
     write("Cargo.toml", &cargo_toml(name, &source.join("sdk"))).with_context(failed)?;
@@ -55,8 +53,7 @@ pub fn create(name: &str, parent: &Path) -> Result<()> {
     write(".gitignore", "/target\n").with_context(failed)?;
     // The versions that the SDK is tested with, already downloaded. Cargo drops what the function does not need.
     fs::copy(source.join("Cargo.lock"), unfinished.path().join("Cargo.lock")).with_context(failed)?;
-    fs::rename(unfinished.path(), &folder).with_context(failed)?;
-    Ok(())
+    unfinished.finish(&folder).with_context(failed)
 }
 
 fn cargo_toml(name: &str, sdk: &Path) -> String {
@@ -126,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_folder_holds_a_manifest_that_build_accepts() {
-        let parent = tempfile::tempdir().expect("a folder");
+        let parent = Unfinished::folder(&std::env::temp_dir()).expect("a folder");
         create("my-fn", parent.path()).expect("made");
         let manifest = Manifest::read(&parent.path().join("my-fn")).expect("valid");
         assert_eq!((manifest.name.as_str(), manifest.route.as_str()), ("my-fn", "my-fn"));
@@ -144,7 +141,7 @@ mod tests {
 
     #[test]
     fn an_existing_folder_and_a_bad_name_leave_nothing_behind() {
-        let parent = tempfile::tempdir().expect("a folder");
+        let parent = Unfinished::folder(&std::env::temp_dir()).expect("a folder");
         fs::create_dir(parent.path().join("taken")).expect("made");
         let error = create("taken", parent.path()).expect_err("taken").to_string();
         assert!(error.starts_with("there is already a folder taken here"), "{error}");

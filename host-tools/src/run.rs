@@ -145,6 +145,7 @@ fn mebibytes(size: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unfinished::Unfinished;
     use mayfly_abi::exit::Exit;
     use mayfly_qemu::guest::Guest;
     use std::fs;
@@ -167,7 +168,7 @@ mod tests {
     }
 
     fn start(test: &str, guest: &Guest) -> Machine {
-        let dir = tempfile::tempdir().expect("there is room");
+        let dir = Unfinished::folder(&std::env::temp_dir()).expect("there is room");
         let path = dir.path().join(test);
         fs::write(&path, guest.elf()).expect("there is room");
         let machine = Launch::new(path).start().unwrap_or_else(|error| panic!("{error}"));

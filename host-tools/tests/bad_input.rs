@@ -5,16 +5,16 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use mayfly::build::{DEFAULT_IMAGE, Function, Manifest, compose};
+use mayfly::unfinished::Unfinished;
 use mayfly_abi::boot::{KERNEL, KERNEL_MAP, LOADER};
 use mayfly_abi::domain::PROGRAM_BASE;
-use tempfile::TempDir;
 
-fn mayfly(dir: &TempDir, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_mayfly")).current_dir(dir).args(args).output().expect("the command runs")
+fn mayfly(dir: &Unfinished, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mayfly")).current_dir(dir.path()).args(args).output().expect("the command runs")
 }
 
 /// Runs the command, which must fail, and gives the last line it says.
-fn failure(dir: &TempDir, args: &[&str]) -> String {
+fn failure(dir: &Unfinished, args: &[&str]) -> String {
     let output = mayfly(dir, args);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{args:?} said {said}");
@@ -23,12 +23,12 @@ fn failure(dir: &TempDir, args: &[&str]) -> String {
     last.strip_prefix("mayfly: ").expect("who says it").to_owned()
 }
 
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("a folder")
+fn folder() -> Unfinished {
+    Unfinished::folder(&std::env::temp_dir()).expect("a folder")
 }
 
 /// Writes a C function `name` with `manifest` below `dir`.
-fn c_function(dir: &TempDir, name: &str, manifest: &str, code: &str) {
+fn c_function(dir: &Unfinished, name: &str, manifest: &str, code: &str) {
     let folder = dir.path().join(name);
     fs::create_dir(&folder).expect("made");
     fs::write(folder.join("mayfly.toml"), manifest).expect("written");
@@ -182,7 +182,7 @@ fn a_bad_name_or_an_existing_folder_makes_nothing_new() {
     fs::create_dir(dir.path().join("taken")).expect("made");
     let said = failure(&dir, &["new", "taken"]);
     assert_eq!(said, "there is already a folder taken here; take another name or remove it");
-    assert_eq!(fs::read_dir(&dir).expect("listed").count(), 1);
+    assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1);
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub(crate) struct Function {
     index: usize,
     /// Kept for good: functions never leave the image.
     pub(crate) plan: &'static Plan<'static>,
+    #[expect(clippy::vec_box, reason = "an instance changes hands with every invocation: as a pointer, not as itself")]
     idle: Vec<Box<Instance>>,
     /// Instances there are, idle or running.
     instances: u32,
@@ -34,7 +35,7 @@ pub(crate) struct Catalog {
     bundle: &'static [u8],
     pub(crate) image: Image<'static>,
     /// By index.
-    known: Vec<Box<Function>>,
+    known: Vec<Function>,
 }
 
 /// Why there is no instance.
@@ -60,7 +61,7 @@ impl Catalog {
                 Ok(plan) => {
                     let plan = Box::leak(Box::new(plan));
                     let function = Function { index, plan, idle: Vec::new(), instances: 0, waiting: VecDeque::new() };
-                    self.known.insert(at, Box::new(function));
+                    self.known.insert(at, function);
                 }
                 Err(error) => return Some(Err(error)),
             }

@@ -17,7 +17,10 @@ use mayfly_core::image::Plan;
 use mayfly_core::outcome::Outcome;
 
 /// How long one invocation runs while others wait, in nanoseconds.
-const SLICE: u64 = 1_000_000;
+const SLICE: u64 = 2_000_000;
+
+/// Events and invocations that there is room for from the start; more are welcome.
+const EVENTS: usize = 64;
 
 /// Everything that serves.
 pub(crate) struct Executor {
@@ -43,8 +46,8 @@ impl Executor {
             net,
             server: Server::new(),
             windows: Windows::new(),
-            events: VecDeque::new(),
-            runnable: VecDeque::new(),
+            events: VecDeque::with_capacity(EVENTS),
+            runnable: VecDeque::with_capacity(EVENTS),
             invocations: 0,
             faults: 0,
             busy: 0,
@@ -125,14 +128,16 @@ impl Executor {
         let mut slice = Slice::Paused { used_up: false };
         self.net.interruptible(|| slice = invocation.run(&self.catalog));
         match slice {
-            Slice::Over(outcome) => self.end(invocation, &outcome),
-            // Others came before it in line again; alone it goes on at once.
+            Slice::Over(outcome) => return self.end(invocation, &outcome),
             Slice::Paused { used_up: true } => {
                 invocation.slice_end = 0;
                 self.runnable.push_back(invocation);
-                self.net.transmit();
             }
             Slice::Paused { used_up: false } => self.runnable.push_front(invocation),
+        }
+        // While functions compute, answers to others go on being sent.
+        if self.net.wake_at() <= cpu::ticks() {
+            self.net.transmit();
         }
     }
 

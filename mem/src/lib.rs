@@ -88,10 +88,12 @@ pub unsafe extern "C" fn memset(to: *mut u8, value: i32, len: usize) -> *mut u8 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
     let mut at = 0;
-    // SAFETY: `at + 8 <= len` and the caller vouches for `len` readable bytes.
-    while at + 8 <= len
-        && unsafe { a.add(at).cast::<u64>().read_unaligned() == b.add(at).cast::<u64>().read_unaligned() }
-    {
+    while at + 8 <= len {
+        // SAFETY: `at + 8 <= len`, and the caller vouches for `len` readable bytes.
+        let (x, y) = unsafe { (a.add(at).cast::<u64>().read_unaligned(), b.add(at).cast::<u64>().read_unaligned()) };
+        if x != y {
+            break;
+        }
         at += 8;
     }
     while at < len {

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use mayfly_qemu::{accelerator, tsc_hz};
-use tempfile::NamedTempFile;
 
 use super::context::Context;
 use super::measure;
@@ -16,6 +15,7 @@ use super::table::Table;
 use super::waterfall::Waterfall;
 use crate::build::{DEFAULT_IMAGE, floor_image};
 use crate::image_file::ImageFile;
+use crate::unfinished::Unfinished;
 
 /// What is asked for if nothing else is said.
 const PATH: &str = "/hello";
@@ -57,8 +57,8 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let image = ImageFile::open(&args.image)?;
     let hz = tsc_hz().context("this host's TSC has no steady rate, so boots cannot be measured on it")?;
     let verdict = accelerator::choose(args.accel)?;
-    let mut floor = NamedTempFile::with_suffix(".elf")?;
-    floor.write_all(&floor_image()?)?;
+    let (floor, mut file) = Unfinished::file(&std::env::temp_dir())?;
+    file.write_all(&floor_image()?)?;
     let context = Context::gather(&args.image, image.file_len, &verdict)?;
 
     let measure = || -> anyhow::Result<Run> {

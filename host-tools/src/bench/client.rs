@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use mayfly_qemu::Machine;
 
 /// How long QEMU may take to open its port, and the guest to answer.
@@ -65,7 +65,9 @@ pub(super) fn exchange(machine: &mut Machine, path: &str) -> anyhow::Result<Seen
 fn head(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(head_len) = response.parse(bytes).context("the response is not HTTP")? else {
+    let httparse::Status::Complete(head_len) =
+        response.parse(bytes).map_err(|error| anyhow!("the response is not HTTP: {error}"))?
+    else {
         return Ok(None);
     };
     let status = response.code.unwrap_or_default();

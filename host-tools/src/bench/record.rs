@@ -6,11 +6,11 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
 use super::context::Context;
 use super::measure::{Boot, Side};
 use super::statistics::Summary;
+use crate::unfinished::Unfinished;
 
 /// How far the parts may be off the whole.
 pub(super) const TOLERANCE: f64 = 0.02;
@@ -120,11 +120,10 @@ pub(super) fn write_json(path: &Path, context: &Context, runs: &[Run], report: &
     });
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> anyhow::Result<()> {
-        let mut file = NamedTempFile::new_in(directory)?;
+        let (unfinished, mut file) = Unfinished::file(directory)?;
         serde_json::to_writer_pretty(&mut file, &record)?;
         file.write_all(b"\n")?;
-        file.persist(path)?;
-        Ok(())
+        Ok(unfinished.finish(path)?)
     };
     write().with_context(|| format!("the record cannot be written to {}", path.display()))
 }

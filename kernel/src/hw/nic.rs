@@ -200,7 +200,7 @@ impl phy::Device for Nic {
     }
 
     fn transmit(&mut self, _: Instant) -> Option<TxToken<'_>> {
-        self.sender.ready().then(|| TxToken(&mut self.sender))
+        self.sender.ready().then_some(TxToken(&mut self.sender))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
