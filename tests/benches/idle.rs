@@ -1,0 +1,28 @@
+//! How much of a processor an idle machine takes, over ten seconds: just booted, and with open connections.
+//!
+//! `cargo bench -p mayfly-tests --bench idle`
+
+use std::thread;
+use std::time::Duration;
+
+use mayfly_tests::{Guest, Request, images};
+
+const TIME: Duration = Duration::from_secs(10);
+const CONNECTIONS: usize = 64;
+
+fn main() {
+    let guest = Guest::boot(images::all());
+    println!("just booted: {:.2} %", percent(&guest));
+    let mut connections: Vec<_> = (0..CONNECTIONS).map(|_| guest.connect()).collect();
+    for connection in &mut connections {
+        assert_eq!(connection.ask(&Request::get("/hello")).status, 200);
+    }
+    println!("with {CONNECTIONS} open connections: {:.2} %", percent(&guest));
+}
+
+/// Percent of one processor that QEMU takes from now on.
+fn percent(guest: &Guest) -> f64 {
+    let before = guest.processor_time();
+    thread::sleep(TIME);
+    100.0 * (guest.processor_time() - before).as_secs_f64() / TIME.as_secs_f64()
+}

@@ -1,0 +1,150 @@
+//! A booted machine with a limit on how long its test may take, and with its console printed if the test fails.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mayfly_abi::ledger::{Ledger, Phase};
+use mayfly_qemu::{Ending, Launch, Machine};
+
+use crate::{Connection, Request, Response};
+
+/// How long a test may take from its machine's start, if it does not say otherwise.
+pub const LIMIT: Duration = Duration::from_secs(60);
+/// Pause between two looks at the ledger.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// A machine under test. All waiting for it ends when its time is up.
+#[derive(Debug)]
+pub struct Guest {
+    machine: Machine,
+    deadline: Instant,
+}
+
+impl Guest {
+    /// Boots an image on the usual machine and waits until it serves.
+    pub fn boot(image: &Path) -> Self {
+        Self::serving(Launch::new(image))
+    }
+
+    /// Starts a machine and waits until it serves.
+    pub fn serving(launch: Launch) -> Self {
+        let mut guest = Self::start(launch);
+        while guest.ledger().is_none_or(|ledger| ledger.stamps[Phase::Listening as usize] == 0) {
+            guest.machine.check().unwrap_or_else(|error| panic!("{error}"));
+            guest.pause("that the machine listens");
+        }
+        guest
+    }
+
+    /// Starts a machine and waits for nothing.
+    pub fn start(launch: Launch) -> Self {
+        let machine = launch.start().unwrap_or_else(|error| panic!("{error}"));
+        Self { machine, deadline: Instant::now() + LIMIT }
+    }
+
+    /// With another limit than [`LIMIT`], counted from now.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.deadline = Instant::now() + limit;
+        self
+    }
+
+    /// When the test's time is up.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The machine itself.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// A new connection to its server.
+    #[track_caller]
+    pub fn connect(&self) -> Connection {
+        let port = self.machine.port();
+        Connection::open(port, self.deadline)
+            .unwrap_or_else(|error| panic!("{}:{port} does not accept: {error}", Ipv4Addr::LOCALHOST))
+    }
+
+    /// The response to one request on a connection of its own.
+    #[track_caller]
+    pub fn ask(&self, request: &Request) -> Response {
+        self.connect().ask(request)
+    }
+
+    /// The machine is as well as ever: a new connection gets the right answer.
+    #[track_caller]
+    pub fn expect_hello(&self) {
+        let response = self.ask(&Request::post("/hello", "you"));
+        assert_eq!((response.status, response.text().as_str()), (200, "hello, you\n"));
+    }
+
+    /// The ledger as it is now, or `None` before the machine's first instruction.
+    pub fn ledger(&self) -> Option<Ledger> {
+        self.machine.ledger()
+    }
+
+    /// Processor time that QEMU has taken so far, with all its threads.
+    pub fn processor_time(&self) -> Duration {
+        /// Clock ticks a second in /proc, the same on every Linux on x86-64.
+        const HZ: u64 = 100;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.machine.pid())).expect("QEMU runs");
+        // The name before `)` may hold spaces; utime and stime are fields 14 and 15, and the state behind it is 3.
+        let (_, fields) = stat.rsplit_once(") ").expect("a line as in proc(5)");
+        let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number"));
+        Duration::from_millis(ticks.sum::<u64>() * 1000 / HZ)
+    }
+
+    /// Waits until `line` was printed on the console.
+    #[track_caller]
+    pub fn expect_line(&self, line: &str) {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        assert!(self.machine.console().wait_for(line, left), "the console does not say `{line}`");
+    }
+
+    /// Waits for the machine's end.
+    #[track_caller]
+    pub fn expect_ending(&mut self) -> Ending {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        self.machine.wait_for_exit(left).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Waits until the machine has been idle for `quiet`, and gives the ledger of then.
+    #[track_caller]
+    pub fn settle(&self, quiet: Duration) -> Ledger {
+        let mut last = self.ledger().expect("the machine runs");
+        let mut since = Instant::now();
+        loop {
+            self.pause("that the machine has nothing to do");
+            let now = self.ledger().expect("the machine runs");
+            if now.idles != last.idles {
+                (last, since) = (now, Instant::now());
+            } else if since.elapsed() >= quiet {
+                // What changed without an idle time in between belongs to work that is still going on.
+                if now == last {
+                    return now;
+                }
+                (last, since) = (now, Instant::now());
+            }
+        }
+    }
+
+    /// One step of waiting for something.
+    #[track_caller]
+    fn pause(&self, what: &str) {
+        assert!(Instant::now() < self.deadline, "waited in vain for this: {what}");
+        thread::sleep(PAUSE);
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", self.machine.report());
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The images that are booted, built by `mayfly build` as a person would: once in each test process.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// The example functions, by folder.
+const EXAMPLES: [&str; 6] = ["hello", "echo", "sha256", "qr", "json", "wordcount"];
+/// The functions that attack the kernel.
+const HOSTILE: [&str; 7] = ["fault", "spin", "hog", "peek", "overflow", "badcall", "remember"];
+
+/// The image with every example function and every hostile one.
+pub fn all() -> &'static Path {
+    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let hostile = HOSTILE.map(|name| format!("functions/hostile/{name}"));
+        build("all.elf", EXAMPLES.map(|name| format!("functions/{name}")).into_iter().chain(hostile))
+    });
+    &IMAGE
+}
+
+/// The image with nothing but hello.
+pub fn hello() -> &'static Path {
+    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| build("hello.elf", ["functions/hello".to_owned()]));
+    &IMAGE
+}
+
+/// The routes of [`all`], sorted.
+pub fn routes() -> Vec<&'static str> {
+    let mut routes: Vec<_> = EXAMPLES.into_iter().chain(HOSTILE).collect();
+    routes.sort_unstable();
+    routes
+}
+
+/// The source tree's root.
+pub fn source_root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// A place for a file beside the images.
+pub fn place(name: &str) -> PathBuf {
+    // This program is PROFILE/deps/NAME in cargo's target folder.
+    let program = env::current_exe().expect("a program knows where it is");
+    program.ancestors().nth(2).expect("cargo puts it two folders deep").join("images").join(name)
+}
+
+fn build(name: &str, functions: impl IntoIterator<Item = String>) -> PathBuf {
+    let image = place(name);
+    // Set by cargo, so that the same toolchain goes on.
+    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(source_root())
+        .args(["mayfly", "build"])
+        .args(functions)
+        .arg("--output")
+        .arg(&image)
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{name} cannot be built\n{}", String::from_utf8_lossy(&output.stderr));
+    image
+}

@@ -1,0 +1,22 @@
+//! What the whole-machine tests and benches share: images, booted machines, an HTTP client, and exchanges whose
+//! answers are known.
+//!
+//! Whatever does not go as it must ends in a panic: this library is only there for tests and benches. A machine that is
+//! dropped by a panic prints its console and QEMU's command line.
+#![forbid(unsafe_code)]
+
+mod client;
+mod exchange;
+mod figures;
+mod guest;
+pub mod images;
+mod load;
+mod message;
+mod qr;
+
+pub use client::Connection;
+pub use exchange::{Exchange, Expected};
+pub use figures::Latencies;
+pub use guest::{Guest, LIMIT};
+pub use load::{Load, Outcome};
+pub use message::{Request, Response};

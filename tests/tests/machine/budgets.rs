@@ -1,0 +1,95 @@
+//! What must not grow unnoticed: guest instructions, the image, the kernel's source. `budgets.toml` has the numbers.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use mayfly_abi::ledger::Phase;
+use mayfly_qemu::{Launch, MachineType};
+use mayfly_tests::{Guest, Request, images};
+
+/// Most that a figure may differ from its budget, in percent of it.
+const TOLERANCE: u64 = 1;
+
+/// A number of the budget file.
+fn budget(table: &str, key: &str) -> u64 {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("budgets.toml");
+    let text = fs::read_to_string(&file).expect("the budget file is there");
+    let budgets: toml::Table = text.parse().expect("the budget file is TOML");
+    let number = budgets.get(table).and_then(|table| table.get(key)).and_then(toml::Value::as_integer);
+    number.unwrap_or_else(|| panic!("budgets.toml has no {table}.{key}")).cast_unsigned()
+}
+
+/// The figure is as budgeted: neither more, nor so much less that the budget hides the next growth.
+#[track_caller]
+fn expect_budget(key: &str, measured: u64) {
+    let budget = budget("instructions", key);
+    println!("{key}: {measured} instructions, the budget is {budget}");
+    let slack = budget * TOLERANCE / 100;
+    assert!(measured <= budget + slack, "{key} takes {measured} instructions and may take {budget}: make it shorter");
+    assert!(measured + slack >= budget, "{key} takes only {measured} instructions: lower its budget of {budget}");
+}
+
+/// A machine that counts instructions and whose clock follows the host's while it waits.
+fn counting() -> Guest {
+    let mut machine = MachineType::all()[0].clone();
+    // Otherwise a waiting machine's clock jumps to its next timer, and every client is too slow for it.
+    machine.arguments.extend(["-icount", "sleep=on"].map(str::to_owned));
+    Guest::serving(Launch::new(images::all()).icount().machine(Box::leak(Box::new(machine))))
+}
+
+#[test]
+fn booting_takes_as_many_instructions_as_budgeted() {
+    let stamps = counting().ledger().expect("it serves").stamps;
+    expect_budget("listening", stamps[Phase::Listening as usize] - stamps[Phase::Entry as usize]);
+}
+
+#[test]
+fn a_hello_request_takes_as_many_instructions_as_budgeted() {
+    const REQUESTS: usize = 50;
+    /// Longer than it takes the client's acknowledgement to arrive.
+    const QUIET: Duration = Duration::from_millis(20);
+    let guest = counting();
+    let mut connection = guest.connect();
+    let request = Request::get("/hello");
+    let mut last = guest.settle(QUIET);
+    let figures: Vec<_> = (0..=REQUESTS)
+        .map(|_| {
+            connection.ask(&request);
+            let now = guest.settle(QUIET);
+            now.busy - std::mem::replace(&mut last, now).busy
+        })
+        .collect();
+    // The first one opened the connection. The client acknowledges a response with its next request, or in a packet of
+    // its own, whose cost is none of the request's: the cheapest request had none to receive.
+    println!("the first: {}, the others: {:?}", figures[0], &figures[1..]);
+    expect_budget("request", figures[1..].iter().copied().min().unwrap_or_default());
+}
+
+#[test]
+fn the_image_of_hello_is_small_enough() {
+    let len = fs::metadata(images::hello()).expect("it was built").len();
+    println!("{len} bytes");
+    assert!(len <= budget("image", "hello_bytes"), "{len} bytes");
+}
+
+#[test]
+fn the_kernel_is_short_enough() {
+    let lines: usize =
+        ["kernel/src", "kernel/core/src"].map(|dir| lines(&images::source_root().join(dir))).iter().sum();
+    println!("{lines} lines");
+    assert!(lines as u64 <= budget("kernel", "lines"), "{lines} lines");
+}
+
+/// Lines of Rust in a folder.
+fn lines(dir: &Path) -> usize {
+    let entries = fs::read_dir(dir).expect("a folder of the source tree").map(|entry| entry.expect("an entry").path());
+    entries
+        .map(|path| match path.extension().and_then(OsStr::to_str) {
+            None => lines(&path),
+            Some("rs") => fs::read_to_string(&path).expect("a source file").lines().count(),
+            Some(_) => 0,
+        })
+        .sum()
+}

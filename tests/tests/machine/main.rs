@@ -1,0 +1,17 @@
+//! Whole-machine tests, one module per behaviour: each boots images in QEMU and asks them over HTTP.
+//!
+//! They are one program, so that the images are built and the program is linked once.
+
+mod boots;
+mod budgets;
+mod connections;
+mod exhaustion;
+mod framing;
+mod http;
+mod idle;
+mod isolation;
+mod load;
+mod network;
+mod refuses;
+mod rejects;
+mod vanishing;
