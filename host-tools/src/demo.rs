@@ -33,6 +33,7 @@ const SHOWN: usize = 66;
 /// Builds an image with all example functions and four hostile ones, boots it, shows real answers, lets functions
 /// crash, loop, eat memory and snoop, and measures boots. The exit code is 0 if everything was as it must be.
 #[derive(clap::Args)]
+#[command(after_help = "Example:\n  mayfly demo")]
 pub struct Args {}
 
 /// A request and its only right answer.
