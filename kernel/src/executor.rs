@@ -178,7 +178,7 @@ impl Executor {
     }
 
     fn report(&self, outcome: &Outcome, plan: &Plan<'_>) {
-        let (id, name) = (self.faults, plan.name);
+        let (id, name) = (self.faults, plan.name.escape_ascii());
         match outcome {
             Outcome::Killed(fault) => {
                 // The console cannot fail.

@@ -157,7 +157,7 @@ impl Invocation {
                 *byte = b' ';
             }
         }
-        console::print(self.instance.space.plan().name.as_bytes());
+        console::print(self.instance.space.plan().name);
         console::print(b": ");
         console::print(&bytes);
         console::print(b"\n");

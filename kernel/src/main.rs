@@ -44,7 +44,7 @@ fn main(boot: &'static mut BootInfo) -> ! {
     let traps = hw::traps::init();
     hw::ledger::stamp(Phase::Traps);
     let line = CommandLine::parse(hw::boot::command_line(), |notice| say!("mayfly: command line: {notice}"));
-    hw::clock::init(&line, &traps);
+    let clocks = hw::clock::init(&line, &traps);
     let memory = hw::memory::init(boot, &traps);
     hw::ledger::stamp(Phase::Memory);
 
@@ -63,6 +63,7 @@ fn main(boot: &'static mut BootInfo) -> ! {
     });
     hw::ledger::stamp(Phase::Nic);
 
-    let net = Net::listen(nic, &line);
+    let clock = clocks.settle();
+    let net = Net::listen(nic, &line, &clock);
     Executor::new(Catalog::new(bundle, image), net).serve()
 }

@@ -1,6 +1,6 @@
 //! The network: smoltcp on the card, an address, and a socket that always listens.
 
-use crate::hw::clock;
+use crate::hw::clock::{self, Settled};
 use crate::hw::console::say;
 use crate::hw::memory;
 use crate::hw::nic::Nic;
@@ -45,7 +45,7 @@ pub(crate) struct Net {
 
 impl Net {
     /// Takes an address (from the command line, else by DHCP), tells the network about it, and listens.
-    pub(crate) fn listen(mut nic: Nic, line: &CommandLine) -> Self {
+    pub(crate) fn listen(mut nic: Nic, line: &CommandLine, _: &Settled) -> Self {
         let hardware = EthernetAddress(nic.address());
         let mut config = Config::new(hardware.into());
         config.random_seed = random::word();

@@ -101,7 +101,7 @@ pub struct Function<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan<'a> {
     /// Printable ASCII without spaces.
-    pub name: &'a str,
+    pub name: &'a [u8],
     /// An address in an executable segment.
     pub entry: u64,
     /// The most that an invocation may have.
@@ -171,8 +171,7 @@ impl<'a> Function<'a> {
             return Err(RecordError::Checksum);
         }
         let name = unpadded(&self.record[ROUTE_MAX..ROUTE_MAX + NAME_MAX]);
-        let name = core::str::from_utf8(name).map_err(|_| RecordError::Name)?;
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
             return Err(RecordError::Name);
         }
 

@@ -56,7 +56,7 @@ fn a_plan_says_all_that_the_record_says() {
     let bytes = bundle(&["hello"]);
     let image = Image::open(&bytes).expect("a sound bundle");
     let plan = image.find(b"hello").expect("it is there").check().expect("it is sound");
-    assert_eq!((plan.name, plan.entry), ("hello", PROGRAM_BASE + 0x10));
+    assert_eq!((plan.name, plan.entry), (&b"hello"[..], PROGRAM_BASE + 0x10));
     let limits = plan.limits;
     assert_eq!((limits.memory_pages, limits.timeout_ms, limits.concurrency), (16, 1000, 8));
     assert_eq!((limits.request, limits.response), (1 << 20, 1 << 20));

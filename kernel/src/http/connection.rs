@@ -232,7 +232,7 @@ impl Connection {
             Stop::Full => self.answer(&Answer::Full, false, now),
             Stop::Damaged(error) => {
                 say!("mayfly: {error}");
-                self.answer(&Answer::Broke { function: "this function", fault: "damaged-record", id: 0 }, false, now);
+                self.answer(&Answer::Broke { function: b"this function", fault: "damaged-record", id: 0 }, false, now);
             }
         }
     }

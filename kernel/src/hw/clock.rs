@@ -1,13 +1,13 @@
 //! Time: the TSC, and how fast it and the local APIC's timer run.
 //!
 //! The rate is told by the command line or by the CPU. Failing that, it is taken from the APIC timer, which has been
-//! counting since boot by the time somebody asks: nobody ever waits for a calibration.
+//! counting through most of the boot by the time it is needed: nobody ever waits for a calibration.
 
+use super::traps::Traps;
 use super::{apic, cpu, ledger};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::ptr::addr_of;
 use mayfly_core::clock::Rate;
 use mayfly_core::command_line::CommandLine;
-use spin::Once;
 
 /// What a hypervisor's local APIC runs at, and what is assumed of any other until the command line says better.
 const APIC_HZ: u64 = 1_000_000_000;
@@ -20,38 +20,52 @@ pub(crate) struct Rates {
     pub(crate) lapic: Rate,
 }
 
-static RATES: Once<Rates> = Once::new();
-/// TSC when the APIC timer started to count.
-static START: AtomicU64 = AtomicU64::new(0);
-static LAPIC_HZ: AtomicU64 = AtomicU64::new(APIC_HZ);
+/// Settled before anything asks, so that asking costs nothing.
+static mut RATES: Option<Rates> = None;
 
-/// Starts the clocks. Called once, with what the command line says about them.
-pub(crate) fn init(line: &CommandLine, traps: &super::traps::Traps) {
+/// Clocks that run, at rates that may yet have to be found.
+pub(crate) struct Clocks {
+    /// TSC when the APIC timer started to count.
+    start: u64,
+    tsc_hz: Option<u64>,
+    lapic_hz: u64,
+}
+
+/// Proof that the rates are settled.
+pub(crate) struct Settled(());
+
+/// Starts the clocks, with what the command line says about them.
+pub(crate) fn init(line: &CommandLine, traps: &Traps) -> Clocks {
     apic::init(traps);
-    START.store(cpu::ticks(), Ordering::Relaxed);
-    if let Some(hz) = line.lapic_hz {
-        LAPIC_HZ.store(hz, Ordering::Relaxed);
-    }
-    if let Some(hz) = line.tsc_hz.or_else(cpu::announced_tsc_hz) {
-        settle(hz);
+    Clocks {
+        start: cpu::ticks(),
+        tsc_hz: line.tsc_hz.or_else(cpu::announced_tsc_hz),
+        lapic_hz: line.lapic_hz.unwrap_or(APIC_HZ),
     }
 }
 
-/// The rates. If nobody told them, the first call takes them from what the clocks have counted.
+impl Clocks {
+    /// Settles the rates: as told, or by what both clocks have counted since [`init`]. Called as late as possible, on
+    /// the one core that runs.
+    pub(crate) fn settle(self) -> Settled {
+        let tsc_hz = self.tsc_hz.unwrap_or_else(|| {
+            let (lapic, tsc) = (apic::counted().max(1), cpu::ticks() - self.start);
+            (u128::from(tsc) * u128::from(self.lapic_hz) / u128::from(lapic)) as u64
+        });
+        ledger::set_rate(tsc_hz);
+        // SAFETY: one core runs, and nobody holds the rates yet.
+        unsafe { RATES = Some(Rates { tsc: rate(tsc_hz), lapic: rate(self.lapic_hz) }) };
+        Settled(())
+    }
+}
+
+/// The rates.
 pub(crate) fn rates() -> &'static Rates {
-    match RATES.get() {
+    // SAFETY: written once, before the executor starts; only read since.
+    match unsafe { &*addr_of!(RATES) } {
         Some(rates) => rates,
-        None => {
-            let (lapic, tsc) = (apic::counted(), cpu::ticks() - START.load(Ordering::Relaxed));
-            let hz = u128::from(tsc) * u128::from(LAPIC_HZ.load(Ordering::Relaxed)) / u128::from(lapic.max(1));
-            settle(hz as u64)
-        }
+        None => panic!("the clocks are asked before they are settled"),
     }
-}
-
-fn settle(tsc_hz: u64) -> &'static Rates {
-    ledger::set_rate(tsc_hz);
-    RATES.call_once(|| Rates { tsc: rate(tsc_hz), lapic: rate(LAPIC_HZ.load(Ordering::Relaxed)) })
 }
 
 /// A rate; one that no counter can have is replaced.

@@ -31,9 +31,9 @@ pub(crate) fn protect() {
 
 /// Prepares the `syscall` instruction: where it goes, which flags it clears (all of them), and what GS finds there.
 pub(crate) fn set_call_entry(entry: u64, core: u64) {
-    LStar::write(VirtAddr::new(entry));
+    LStar::write(VirtAddr::new_truncate(entry));
     SFMask::write(RFlags::from_bits_truncate(0x003f_7fd5));
-    GsBase::write(VirtAddr::new(core));
+    GsBase::write(VirtAddr::new_truncate(core));
 }
 
 /// The page table in use, as a physical address.
@@ -47,7 +47,7 @@ pub(crate) fn page_table() -> u64 {
 /// The table maps the kernel as every table does, and lives for as long as it is in use.
 pub(crate) unsafe fn use_page_table(table: u64) {
     if page_table() != table {
-        let frame = PhysFrame::containing_address(x86_64::PhysAddr::new(table));
+        let frame = PhysFrame::containing_address(x86_64::PhysAddr::new_truncate(table));
         // SAFETY: the caller vouches for the table.
         unsafe { Cr3::write(frame, Cr3Flags::empty()) };
     }

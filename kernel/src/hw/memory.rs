@@ -160,10 +160,13 @@ static HEAP: KernelHeap = KernelHeap(Mutex::new(Heap::empty()));
 
 // SAFETY: every block comes from the locked heap, which hands each out once and aligned as asked.
 unsafe impl core::alloc::GlobalAlloc for KernelHeap {
+    // Kept apart: inlined, it would be new code to the CPU at each place that allocates.
+    #[inline(never)]
     unsafe fn alloc(&self, layout: core::alloc::Layout) -> *mut u8 {
         self.0.lock().allocate_first_fit(layout).map_or(core::ptr::null_mut(), NonNull::as_ptr)
     }
 
+    #[inline(never)]
     unsafe fn dealloc(&self, block: *mut u8, layout: core::alloc::Layout) {
         // SAFETY: the caller gives back a block of this heap with its layout, which is never null.
         unsafe { self.0.lock().deallocate(NonNull::new_unchecked(block), layout) };

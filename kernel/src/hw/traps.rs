@@ -71,7 +71,7 @@ pub(crate) fn init() -> Traps {
     }
     let first_stub = entry::trap_stubs();
     for (vector, gate) in tables.gates.iter_mut().enumerate() {
-        let stub = VirtAddr::new(first_stub + entry::STUB_LEN * vector as u64);
+        let stub = VirtAddr::new_truncate(first_stub + entry::STUB_LEN * vector as u64);
         // SAFETY: the stub keeps the interrupted state, and the IST slots are filled in.
         let options = unsafe { gate.set_handler_addr(stub).set_stack_index(u16::from(NESTING.contains(&vector))) };
         if vector == BREAKPOINT {

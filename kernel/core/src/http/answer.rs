@@ -29,7 +29,7 @@ pub enum Answer<'a> {
     /// 502: the function broke.
     Broke {
         /// The function's name.
-        function: &'a str,
+        function: &'a [u8],
         /// The fault's name.
         fault: &'a str,
         /// Under which the log has more.
@@ -40,7 +40,7 @@ pub enum Answer<'a> {
     /// 504: the function ran past its limit.
     RanOut {
         /// The function's name.
-        function: &'a str,
+        function: &'a [u8],
         /// Milliseconds that it may take.
         limit_ms: u32,
         /// Under which the log has more.
@@ -49,7 +49,7 @@ pub enum Answer<'a> {
     /// 507: the function asked for more memory than its limit.
     OutOfMemory {
         /// The function's name.
-        function: &'a str,
+        function: &'a [u8],
         /// Pages that it may have.
         limit_pages: u32,
         /// Under which the log has more.
@@ -119,21 +119,21 @@ impl Answer<'_> {
                 body.bytes(b" bytes that the function takes");
             }
             Self::Broke { function, fault, id } => {
-                body.bytes(function.as_bytes());
+                body.bytes(function);
                 body.bytes(b" broke: ");
                 body.bytes(fault.as_bytes());
                 fault_id(body, id);
             }
             Self::Full => body.bytes(b"no room for another invocation now; try again in a second"),
             Self::RanOut { function, limit_ms, id } => {
-                body.bytes(function.as_bytes());
+                body.bytes(function);
                 body.bytes(b" ran past its limit of ");
                 body.decimal(u64::from(limit_ms));
                 body.bytes(b" ms");
                 fault_id(body, id);
             }
             Self::OutOfMemory { function, limit_pages, id } => {
-                body.bytes(function.as_bytes());
+                body.bytes(function);
                 body.bytes(b" asked for more memory than its limit of ");
                 body.decimal(u64::from(limit_pages) * 4);
                 body.bytes(b" KiB");
