@@ -114,7 +114,7 @@ fn answers_say_whose_fault_it_is() {
     let reject = Reject { status: 400, reason: "the Content-Length header is not a number" };
     let bytes = bundle(&["hello"]);
     let image = Image::open(&bytes).expect("a sound bundle");
-    let function = "peek";
+    let function = &b"peek"[..];
     let table = [
         (Answer::Rejected(reject), 400, "the Content-Length header is not a number\n"),
         (Answer::NotFound(&image), 404, "no function has this route; there are:\n/hello\n"),
