@@ -37,7 +37,7 @@ pub const USER_END: u64 = 0x4000_0000;
 pub const BODY_MAX: u64 = 64 << 20;
 /// Most bytes of a request's line and headers.
 pub const HEAD_MAX: u64 = 8 << 10;
-/// Most bytes of private memory (data, stack, heap) that a manifest may allow.
+/// Most bytes of private memory (data and heap; the stack is beside it) that a manifest may allow.
 pub const MEMORY_MAX: u64 = USER_END - HEAP_BASE;
 
 layout! {

@@ -90,7 +90,7 @@ layout! {
         pub entry: u64,
         /// Its memory.
         pub segments: [SegmentRecord; SEGMENTS],
-        /// Most pages of private memory: data, stack and heap together.
+        /// Most pages of private memory: data and heap together.
         pub memory_pages: u32,
         /// Most milliseconds an invocation may take.
         pub timeout_ms: u32,

@@ -91,7 +91,7 @@ fn mayfly_toml(name: &str) -> String {
 name = "{name}"
 route = "/{name}"
 
-# What one invocation may use: memory (data, stack and heap), time, and bytes of request and response body.
+# What one invocation may use: memory (data and heap), time, and bytes of request and response body.
 memory = "4M"
 timeout = "1s"
 request = "1M"

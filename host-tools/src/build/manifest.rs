@@ -31,7 +31,7 @@ pub struct Manifest {
     pub name: String,
     /// First path segment that reaches it, without the slash.
     pub route: String,
-    /// Most bytes of private memory (data, stack, heap), a multiple of a page.
+    /// Most bytes of private memory (data and heap), a multiple of a page.
     pub memory: u64,
     /// Most milliseconds an invocation may take.
     pub timeout_ms: u32,

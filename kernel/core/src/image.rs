@@ -141,7 +141,7 @@ pub enum Rights {
 /// The most that an invocation may have, none of it zero except the bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Pages of private memory: data, stack and heap together. Holds the data and one page of stack at least.
+    /// Pages of private memory: data and heap together; the stack has a bound of its own. At least one more than the data.
     pub memory_pages: u32,
     /// Milliseconds.
     pub timeout_ms: u32,
