@@ -48,6 +48,8 @@ impl Outgoing {
         let mut head = vec![0; ANSWER_MAX];
         let len = answer.write(&mut head, head_only, keep_alive);
         head.truncate(len);
+        // Room for the longest answer, of which most use a little.
+        head.shrink_to_fit();
         Self { head, head_sent: 0, body: None }
     }
 

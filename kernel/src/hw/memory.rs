@@ -129,7 +129,11 @@ fn pointer(physical: u64) -> NonNull<Page> {
 /// Proof that frames and heap can be had.
 pub(crate) struct Memory(());
 
-/// Takes over the usable memory that the loader reports, and makes the heap: a sixteenth of it.
+/// The heap's part of memory. A connection may hold a head of 8 KiB and an answer while its sockets' buffers hold 48 KiB,
+/// and all those buffers together are held to a quarter of memory: an eighth is more than they can ask for.
+const HEAP_SHARE: u64 = 8;
+
+/// Takes over the usable memory that the loader reports, and makes the heap.
 pub(crate) fn init(boot: &BootInfo, _: &Traps) -> Memory {
     let mut pool = POOL.lock();
     let usable = boot.memory_regions.iter().filter(|region| region.kind == MemoryRegionKind::Usable);
@@ -139,7 +143,7 @@ pub(crate) fn init(boot: &BootInfo, _: &Traps) -> Memory {
         pool.total += (end - start) / PAGE;
     }
     let bytes = pool.total * PAGE;
-    let heap = (bytes / 16).clamp(256 << 10, 16 << 20) & !(PAGE - 1);
+    let heap = (bytes / HEAP_SHARE).clamp(256 << 10, 64 << 20) & !(PAGE - 1);
     let Some(start) = pool.take_fresh(heap).filter(|_| bytes >= LEAST) else {
         exit::refuse(format_args!(
             "too little memory: {} KiB are free beside the image, at least {} KiB are needed; give the machine more",
