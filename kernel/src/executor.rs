@@ -32,6 +32,8 @@ pub(crate) struct Executor {
     events: VecDeque<Event>,
     /// Invocations that can run, in the order in which they get the core.
     runnable: VecDeque<Invocation>,
+    /// Frames went before the invocation whose turn it was.
+    deferred: bool,
     invocations: u64,
     faults: u64,
     /// Ticks of work so far, and when the present work began.
@@ -48,6 +50,7 @@ impl Executor {
             windows: Windows::new(),
             events: VecDeque::with_capacity(EVENTS),
             runnable: VecDeque::with_capacity(EVENTS),
+            deferred: false,
             invocations: 0,
             faults: 0,
             busy: 0,
@@ -81,7 +84,7 @@ impl Executor {
             return self.net.transmit();
         }
         apic::arm(network.min(self.server.wake_at()));
-        self.net.interruptible(|| {
+        self.net.interruptible(false, || {
             self.busy += cpu::ticks() - self.awake_since;
             ledger::idle(self.busy);
             cpu::wait();
@@ -125,15 +128,17 @@ impl Executor {
         if invocation.slice_end == 0 {
             invocation.slice_end = cpu::ticks() + ticks_in(SLICE);
         }
-        let mut slice = Slice::Paused { used_up: false };
-        self.net.interruptible(|| slice = invocation.run(&self.catalog));
+        // Frames that are waiting go first, but only once: no flood of them keeps functions from running.
+        let mut slice = None;
+        self.net.interruptible(self.deferred, || slice = Some(invocation.run(&self.catalog)));
+        self.deferred = slice.is_none();
         match slice {
-            Slice::Over(outcome) => return self.end(invocation, &outcome),
-            Slice::Paused { used_up: true } => {
+            Some(Slice::Over(outcome)) => return self.end(invocation, &outcome),
+            Some(Slice::Paused { used_up: true }) => {
                 invocation.slice_end = 0;
                 self.runnable.push_back(invocation);
             }
-            Slice::Paused { used_up: false } => self.runnable.push_front(invocation),
+            Some(Slice::Paused { used_up: false }) | None => self.runnable.push_front(invocation),
         }
         // While functions compute, answers to others go on being sent.
         if self.net.wake_at() <= cpu::ticks() {

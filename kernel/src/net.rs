@@ -137,11 +137,12 @@ impl Net {
         }
     }
 
-    /// Does `work` with the card's interrupt on. Not at all if frames are waiting already.
-    pub(crate) fn interruptible(&mut self, work: impl FnOnce()) {
+    /// Does `work` with the card's interrupt on. If frames are waiting already, no interrupt would come for them, and it
+    /// is not done unless `anyway`.
+    pub(crate) fn interruptible(&mut self, anyway: bool, work: impl FnOnce()) {
         // What the stack answers by itself, such as ARP and pings, leaves before anybody waits.
         self.nic.flush();
-        if self.nic.be_loud() {
+        if self.nic.be_loud() || anyway {
             work();
         }
         self.nic.be_quiet();
