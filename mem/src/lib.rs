@@ -92,7 +92,8 @@ pub unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
         // SAFETY: `at + 8 <= len`, and the caller vouches for `len` readable bytes.
         let (x, y) = unsafe { (a.add(at).cast::<u64>().read_unaligned(), b.add(at).cast::<u64>().read_unaligned()) };
         if x != y {
-            break;
+            // The first byte that differs is the lowest; turned around, it is the one that counts most.
+            return if x.swap_bytes() < y.swap_bytes() { -1 } else { 1 };
         }
         at += 8;
     }

@@ -89,10 +89,6 @@ pub enum Kind {
     UnknownTrap,
     /// The function said that it panicked.
     Panic,
-    /// Its response was refused, and it had no other.
-    BadResponse,
-    /// It came to its end without a response.
-    NoResponse,
 }
 
 impl Fault {
@@ -190,8 +186,6 @@ impl Kind {
             Self::X87 => "x87",
             Self::UnknownTrap => "unknown-trap",
             Self::Panic => "panic",
-            Self::BadResponse => "bad-response",
-            Self::NoResponse => "no-response",
         }
     }
 
@@ -210,8 +204,6 @@ impl Kind {
             Self::Simd => "SSE floating-point exception",
             Self::X87 => "x87 floating-point exception",
             Self::UnknownTrap => "unknown trap",
-            Self::BadResponse => "response that breaks the rules",
-            Self::NoResponse => "end without a response",
             other => other.name(),
         }
     }

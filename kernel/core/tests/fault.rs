@@ -87,8 +87,6 @@ fn a_description_says_what_was_done_and_where() {
         (Fault::classify(13, 0, 0, RIP), "privileged instruction or non-canonical address at 0x24109a"),
         (Fault::classify(6, 0, 0, RIP), "illegal instruction at 0x24109a"),
         (Fault::new(Kind::Panic, RIP), "panic at 0x24109a"),
-        (Fault::new(Kind::NoResponse, RIP), "end without a response at 0x24109a"),
-        (Fault::new(Kind::BadResponse, RIP), "response that breaks the rules at 0x24109a"),
     ];
     for (fault, expected) in table {
         assert_eq!(text(&fault), expected);

@@ -140,6 +140,14 @@ fn only_an_http_1_1_client_waits_for_continue() {
 }
 
 #[test]
+fn a_header_counts_by_its_whole_name() {
+    let same_lengths = "Host: h\r\nDate: a b\r\nAccept: 100-continue\r\nUser-Agent: close\r\n\
+                        Accept-Charset: utf-8\r\nIf-Modified-Since: never\r\n";
+    let head = request("HTTP/1.1", same_lengths).expect("a sound request");
+    assert_eq!((head.framing, head.keep_alive, head.expect_continue), (Framing::None, true, false));
+}
+
+#[test]
 fn every_refusal_is_a_sentence() {
     for lines in
         ["", "Host: a\r\nHost: b\r\n", "Host: h\r\nContent-Length: x\r\n", "Host: h\r\nTransfer-Encoding: x\r\n"]

@@ -214,6 +214,9 @@ fn a_long_target_gets_414() {
     assert_eq!(with_target(TARGET_MAX + 1), 414);
     assert_eq!(with_target(2 * MAX), 414, "also if the line does not end within the limit");
     assert_eq!(status(format!("GET /{}", "x".repeat(MAX))), 414);
+    let of_len = |len: usize| format!("GET /{} HTTP/1.1\r\nX: {}", "x".repeat(len - 1), "y".repeat(MAX));
+    assert_eq!(status(of_len(TARGET_MAX)), 431, "the headers are what is too long");
+    assert_eq!(status(of_len(TARGET_MAX + 1)), 414);
 }
 
 #[test]

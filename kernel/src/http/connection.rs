@@ -3,7 +3,7 @@
 use super::incoming::{Incoming, Stop};
 use super::outgoing::{Outgoing, Response};
 use crate::catalog::Catalog;
-use crate::hw::clock::ticks_in;
+use crate::hw::clock::ticks_in_seconds;
 use crate::hw::console::say;
 use crate::hw::window::Window;
 use crate::windows::Windows;
@@ -15,15 +15,14 @@ use mayfly_core::http::response::CONTINUE;
 use mayfly_core::http::{Method, Reject, head};
 use smoltcp::socket::tcp;
 
-const SECOND: u64 = 1_000_000_000;
-/// How long a client may take, in nanoseconds: until its next request,
-const IDLE: u64 = 60 * SECOND;
+/// How long a client may take, in seconds: until its next request,
+const IDLE: u64 = 60;
 /// for a head that has begun, for the next bytes of a body,
-const REQUEST: u64 = 10 * SECOND;
+const REQUEST: u64 = 10;
 /// for the next bytes of an answer to be taken,
-const READ: u64 = 30 * SECOND;
+const READ: u64 = 30;
 /// and to close after we did.
-const LINGER: u64 = 2 * SECOND;
+const LINGER: u64 = 2;
 /// Bytes thrown away after a refusal, so that a client that is still sending gets to read why.
 const LINGER_BYTES: usize = 4 << 20;
 
@@ -74,7 +73,7 @@ impl Connection {
             spare: Vec::new(),
             head_only: false,
             keep_alive: false,
-            deadline: now + ticks_in(REQUEST),
+            deadline: now + ticks_in_seconds(REQUEST),
             progress: 0,
         }
     }
@@ -118,7 +117,7 @@ impl Connection {
                         return Wants::Nothing;
                     }
                     if fresh {
-                        self.deadline = now + ticks_in(REQUEST);
+                        self.deadline = now + ticks_in_seconds(REQUEST);
                     }
                     match head::parse(&self.input, *searched) {
                         Ok(Some((head, len))) => {
@@ -237,8 +236,8 @@ impl Connection {
         }
     }
 
-    fn wait(&mut self, now: u64, nanos: u64, progress: usize) {
-        self.deadline = now + ticks_in(nanos);
+    fn wait(&mut self, now: u64, seconds: u64, progress: usize) {
+        self.deadline = now + ticks_in_seconds(seconds);
         self.progress = progress;
     }
 

@@ -78,6 +78,11 @@ pub(crate) fn ticks_in(nanos: u64) -> u64 {
     rates().tsc.ticks(nanos)
 }
 
+/// TSC ticks in so many seconds.
+pub(crate) fn ticks_in_seconds(seconds: u64) -> u64 {
+    seconds.saturating_mul(rates().tsc.hz())
+}
+
 /// Nanoseconds since the machine started to count.
 pub(crate) fn nanos() -> u64 {
     rates().tsc.nanos(cpu::ticks())

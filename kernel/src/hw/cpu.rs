@@ -1,5 +1,6 @@
 //! The core itself: its protections, its state for ring 3, and the few instructions Rust has no words for.
 
+use super::console::say;
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid_count, _rdtsc};
 use mayfly_abi::boot::DIRECT_MAP;
@@ -16,7 +17,7 @@ pub(crate) fn ticks() -> u64 {
     unsafe { _rdtsc() }
 }
 
-/// Turns on what the CPU has of SMEP, SMAP and UMIP (SDM 3A 4.6, 2.5). NX and WP are on since the loader.
+/// Turns on SMEP, SMAP and UMIP (SDM 3A 4.6, 2.5), and reports what the CPU lacks. NX and WP are on since the loader.
 ///
 /// SMAP is never lifted: the kernel reaches a function's memory through the direct map alone.
 pub(crate) fn protect() {
@@ -27,6 +28,12 @@ pub(crate) fn protect() {
     wanted.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, features.ecx & 1 << 2 != 0);
     // SAFETY: only protections that the CPU has; the kernel breaks none of them.
     unsafe { Cr4::write(wanted) };
+    let all = Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION
+        | Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION
+        | Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION;
+    if !wanted.contains(all) {
+        say!("mayfly: this CPU lacks {:?}; page rights still hold functions apart", all - wanted);
+    }
 }
 
 /// Prepares the `syscall` instruction: where it goes, which flags it clears (all of them), and what GS finds there.

@@ -251,11 +251,10 @@ fn split_target(method: Method, target: &[u8], start: usize) -> Result<(Span, Sp
     // Absolute form, as clients send it to a proxy: `http://host/path`. Its host counts, not the header's, but all
     // hosts are one here.
     const SCHEME: &[u8] = b"http://";
-    let is_http = path.len() > SCHEME.len() && path[..SCHEME.len()].eq_ignore_ascii_case(SCHEME);
-    if !is_http {
+    let (scheme, authority) = path.split_at_checked(SCHEME.len()).ok_or(TARGET)?;
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
         return Err(TARGET);
     }
-    let authority = &path[SCHEME.len()..];
     let host_len = authority.iter().position(|byte| *byte == b'/').unwrap_or(authority.len());
     if host_len == 0 || !is_host(&authority[..host_len]) {
         return Err(TARGET);

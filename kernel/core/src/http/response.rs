@@ -1,6 +1,6 @@
 //! The head of a response, and the check of what a function wants in it.
 
-use super::bytes::{is_token, is_value};
+use super::bytes::{is_token, value_len};
 use crate::writer::Writer;
 
 /// Most bytes that [`write_head`] adds to the function's own headers.
@@ -47,11 +47,11 @@ pub fn check_headers(mut headers: &[u8]) -> bool {
             return false;
         };
         let (name, rest) = headers.split_at(colon);
-        let Some(end) = rest.iter().skip(1).position(|byte| !is_value(*byte)) else {
+        let Some(value) = rest.strip_prefix(b":") else {
             return false;
         };
-        let (value, rest) = rest.split_at(end + 1);
-        if name.is_empty() || value[0] != b':' || !rest.starts_with(b"\r\n") {
+        let rest = &value[value_len(value)..];
+        if name.is_empty() || !rest.starts_with(b"\r\n") {
             return false;
         }
         if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
