@@ -167,6 +167,9 @@ impl Invocation {
         let mut bytes = [0; RANDOM_MAX as usize];
         let bytes = &mut bytes[..out.len() as usize];
         random::fill(bytes);
+        if out.is_empty() {
+            return Ok(Done::With(0));
+        }
         let (start, end) = (out.address(), out.address() + out.len());
         let mut page = start & !(PAGE - 1);
         while page < end {

@@ -27,17 +27,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The HTTP status that a client sees.
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::Done { status, .. } => *status,
-            Self::Killed(_) => 502,
-            Self::Deadline => 504,
-            Self::OutOfMemory => 507,
-            Self::Exhausted => 503,
-        }
-    }
-
     /// What a function's own `Fail` call means.
     pub fn of_failure(reason: Reason, rip: u64) -> Self {
         match reason {

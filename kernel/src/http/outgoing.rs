@@ -36,10 +36,11 @@ impl Outgoing {
         let headers = window.chunk(0, headers_len as usize);
         head.clear();
         head.resize(HEAD_ROOM + headers.len(), 0);
+        let body_len = if may_have_body(status) { body_len } else { 0 };
         let len = write_head(&mut head, status, headers, u64::from(body_len), keep_alive);
         let Some(len) = len else { panic!("a response head outgrew its room") };
         head.truncate(len);
-        let end = RESPONSE_BODY as usize + if head_only || !may_have_body(status) { 0 } else { body_len as usize };
+        let end = RESPONSE_BODY as usize + if head_only { 0 } else { body_len as usize };
         Self { head, head_sent: 0, body: Some(Body { window, next: RESPONSE_BODY as usize, end }) }
     }
 
