@@ -92,18 +92,26 @@ impl Catalog {
             return Err(NoInstance::Busy);
         }
         let plan = function.plan;
-        let mut made = make(plan, bundle);
-        while made.is_err() && self.evict() {
-            made = make(plan, bundle);
-        }
+        let made = self.with_room(|| make(plan, bundle));
         let instance = Box::new(made.map_err(|OutOfFrames| NoInstance::OutOfFrames)?);
         self.function(index).instances += 1;
         Ok(instance)
     }
 
     /// Gives a page of its own to an instance.
-    pub(crate) fn populate(&self, domain: &mut Domain, missing: Missing) -> Result<(), OutOfFrames> {
-        populate(self.bundle, domain, missing)
+    pub(crate) fn populate(&mut self, domain: &mut Domain, missing: &Missing) -> Result<(), OutOfFrames> {
+        let bundle = self.bundle;
+        self.with_room(|| populate(bundle, domain, missing))
+    }
+
+    /// Makes something out of frames. If there are none, idle instances go until it works, or until none is left.
+    pub(crate) fn with_room<T>(&mut self, mut make: impl FnMut() -> Result<T, OutOfFrames>) -> Result<T, OutOfFrames> {
+        loop {
+            let made = make();
+            if made.is_ok() || !self.evict() {
+                return made;
+            }
+        }
     }
 
     /// Takes back an instance that was reset, and hands out the event that waited longest for one.
@@ -137,14 +145,14 @@ fn make(plan: &'static Plan<'static>, bundle: &'static [u8]) -> Result<Instance,
     }
     // Every function uses the top of its stack: that fault is saved.
     if let Some(missing) = space.missing(STACK_TOP - PAGE) {
-        populate(bundle, &mut domain, missing)?;
+        populate(bundle, &mut domain, &missing)?;
     }
     Ok(Instance { domain, space })
 }
 
-fn populate(bundle: &'static [u8], domain: &mut Domain, missing: Missing) -> Result<(), OutOfFrames> {
+fn populate(bundle: &'static [u8], domain: &mut Domain, missing: &Missing) -> Result<(), OutOfFrames> {
     match missing {
-        Missing::Private { page, origin } => domain.add_private(page, &bundle[origin]),
-        Missing::Response { index } => domain.touch_response(index),
+        Missing::Private { page, origin } => domain.add_private(*page, &bundle[origin.clone()]),
+        Missing::Response { index } => domain.touch_response(*index),
     }
 }

@@ -19,6 +19,9 @@ use mayfly_core::outcome::Outcome;
 /// How long one invocation runs while others wait, in nanoseconds.
 const SLICE: u64 = 2_000_000;
 
+/// Most segments of a connection that are sent between two slices.
+const SEGMENTS: usize = 32;
+
 /// Events and invocations that there is room for from the start; more are welcome.
 const EVENTS: usize = 64;
 
@@ -73,6 +76,8 @@ impl Executor {
                 self.run();
             } else if drained {
                 self.idle();
+            } else {
+                self.send_due();
             }
         }
     }
@@ -103,7 +108,7 @@ impl Executor {
             }
             Err(NoInstance::OutOfFrames) => return self.turn_away(event, now),
         };
-        match self.windows.response() {
+        match self.catalog.with_room(|| self.windows.response()) {
             Ok(response) => {
                 self.invocations += 1;
                 let invocation = Invocation::start(event, instance, response, self.invocations, now);
@@ -130,7 +135,7 @@ impl Executor {
         }
         // Frames that are waiting go first, but only once: no flood of them keeps functions from running.
         let mut slice = None;
-        self.net.interruptible(self.deferred, || slice = Some(invocation.run(&self.catalog)));
+        self.net.interruptible(self.deferred, || slice = Some(invocation.run(&mut self.catalog)));
         self.deferred = slice.is_none();
         match slice {
             Some(Slice::Over(outcome)) => return self.end(invocation, &outcome),
@@ -140,8 +145,15 @@ impl Executor {
             }
             Some(Slice::Paused { used_up: false }) | None => self.runnable.push_front(invocation),
         }
-        // While functions compute, answers to others go on being sent.
-        if self.net.wake_at() <= cpu::ticks() {
+        self.send_due();
+    }
+
+    /// Sends what is due, but not for ever: answers go on being sent while functions compute or frames pour in.
+    fn send_due(&mut self) {
+        for _ in 0..SEGMENTS {
+            if self.net.wake_at() > cpu::ticks() {
+                return;
+            }
             self.net.transmit();
         }
     }

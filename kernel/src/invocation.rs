@@ -6,7 +6,7 @@ use crate::hw::console;
 use crate::hw::domain::Exit;
 use crate::hw::ledger;
 use crate::hw::random;
-use crate::hw::window::Window;
+use crate::hw::window::{OutOfFrames, Window};
 use alloc::boxed::Box;
 use alloc::vec;
 use mayfly_abi::PAGE;
@@ -68,7 +68,7 @@ impl Invocation {
     }
 
     /// Runs until the slice ends, the machine needs the core, or there is an outcome.
-    pub(crate) fn run(&mut self, catalog: &Catalog) -> Slice {
+    pub(crate) fn run(&mut self, catalog: &mut Catalog) -> Slice {
         let until = self.slice_end.min(self.deadline);
         ledger::stamp(Phase::Enter);
         loop {
@@ -92,19 +92,19 @@ impl Invocation {
     }
 
     /// A fault is the end, unless it is the first touch of a page that the function may have.
-    fn fault(&mut self, fault: Fault, catalog: &Catalog) -> Option<Outcome> {
+    fn fault(&mut self, fault: Fault, catalog: &mut Catalog) -> Option<Outcome> {
         use mayfly_core::fault::Access::{Read, Write};
         if fault.kind == Kind::Unmapped
             && let Some(Read(address) | Write(address)) = fault.access
             && let Some(missing) = self.instance.space.missing(address)
         {
-            return catalog.populate(&mut self.instance.domain, missing).err().map(|_| Outcome::Exhausted);
+            return catalog.populate(&mut self.instance.domain, &missing).err().map(|_| Outcome::Exhausted);
         }
         Some(Outcome::Killed(fault))
     }
 
     /// Carries out a call. An outcome if it was the last one.
-    fn call(&mut self, registers: Registers, catalog: &Catalog) -> Option<Outcome> {
+    fn call(&mut self, registers: Registers, catalog: &mut Catalog) -> Option<Outcome> {
         let limit = self.instance.space.plan().limits.response;
         let (code, value) = match registers.decode(limit).and_then(|request| self.carry_out(request, catalog)) {
             Ok(Done::With(value)) => (Code::Ok, value),
@@ -115,7 +115,7 @@ impl Invocation {
         None
     }
 
-    fn carry_out(&mut self, request: Request, catalog: &Catalog) -> Result<Done, Code> {
+    fn carry_out(&mut self, request: Request, catalog: &mut Catalog) -> Result<Done, Code> {
         match request {
             Request::Respond { status, headers_len, body_len } => {
                 if !check_headers(self.instance.domain.response_headers(headers_len as usize)) {
@@ -125,6 +125,9 @@ impl Invocation {
             }
             Request::Log { text } => {
                 let text = self.check(text, Access::Read)?;
+                if self.make_present(&text, catalog).is_err() {
+                    return Ok(Done::Over(Outcome::Exhausted));
+                }
                 self.print(&text);
                 Ok(Done::With(0))
             }
@@ -136,7 +139,7 @@ impl Invocation {
             }
             Request::Fail { reason, text } => {
                 let text = self.check(text, Access::Read)?;
-                if !text.is_empty() {
+                if !text.is_empty() && self.make_present(&text, catalog).is_ok() {
                     self.print(&text);
                 }
                 Ok(Done::Over(Outcome::of_failure(reason, self.instance.domain.instruction())))
@@ -163,27 +166,34 @@ impl Invocation {
         console::print(b"\n");
     }
 
-    fn randomize(&mut self, out: &Granted, catalog: &Catalog) -> Result<Done, Code> {
+    fn randomize(&mut self, out: &Granted, catalog: &mut Catalog) -> Result<Done, Code> {
+        if self.make_present(out, catalog).is_err() {
+            return Ok(Done::Over(Outcome::Exhausted));
+        }
         let mut bytes = [0; RANDOM_MAX as usize];
         let bytes = &mut bytes[..out.len() as usize];
         random::fill(bytes);
-        if out.is_empty() {
-            return Ok(Done::With(0));
+        self.instance.domain.copy_in(out.address(), bytes);
+        Ok(Done::With(0))
+    }
+
+    /// Makes the pages that the function has not touched yet, as its own access would have done.
+    fn make_present(&mut self, run: &Granted, catalog: &mut Catalog) -> Result<(), OutOfFrames> {
+        if run.is_empty() {
+            return Ok(());
         }
-        let (start, end) = (out.address(), out.address() + out.len());
+        let Instance { domain, space } = &mut *self.instance;
+        let (start, end) = (run.address(), run.address() + run.len());
         let mut page = start & !(PAGE - 1);
         while page < end {
-            // Pages that the function has not touched are made now, as its own write would have done.
-            if !self.instance.domain.has(page)
-                && let Some(missing) = self.instance.space.missing(page.max(start))
-                && catalog.populate(&mut self.instance.domain, missing).is_err()
+            if !domain.has(page)
+                && let Some(missing) = space.missing(page.max(start))
             {
-                return Ok(Done::Over(Outcome::Exhausted));
+                catalog.populate(domain, &missing)?;
             }
             page += PAGE;
         }
-        self.instance.domain.copy_in(start, bytes);
-        Ok(Done::With(0))
+        Ok(())
     }
 }
 

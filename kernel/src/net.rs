@@ -2,11 +2,14 @@
 
 use crate::hw::clock::{self, Settled};
 use crate::hw::console::say;
+use crate::hw::exit;
 use crate::hw::memory;
 use crate::hw::nic::Nic;
 use crate::hw::random;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::slice::ChunksExactMut;
+use mayfly_abi::PAGE;
 use mayfly_core::command_line::CommandLine;
 use smoltcp::iface::{Config, Interface, PollIngressSingleResult, SocketHandle, SocketSet};
 use smoltcp::socket::{dhcpv4, tcp};
@@ -24,7 +27,7 @@ const SEND_PAGES: u64 = 8;
 /// A socket's buffers may take this part of memory, all together.
 const SHARE: u64 = 4;
 /// Most connections at once, however much memory there is.
-const CONNECTIONS_MAX: usize = 1024;
+const CONNECTIONS_MAX: u64 = 1024;
 /// Frames taken from the card in one round, so that others get their turn.
 const ROUND: usize = 64;
 
@@ -38,8 +41,8 @@ pub(crate) struct Net {
     listener: Option<SocketHandle>,
     /// Sockets whose connection has ended.
     spare: Vec<tcp::Socket<'static>>,
-    made: usize,
-    limit: usize,
+    /// Memory for the sockets that were never needed yet: no other use of memory can keep a client out.
+    buffers: ChunksExactMut<'static, u8>,
     accepted: Vec<SocketHandle>,
 }
 
@@ -50,8 +53,6 @@ impl Net {
         let mut config = Config::new(hardware.into());
         config.random_seed = random::word();
         let interface = Interface::new(config, &mut nic, now());
-        let (_, frames) = memory::count();
-        let limit = (frames / SHARE / (RECEIVE_PAGES + SEND_PAGES)) as usize;
         let mut net = Self {
             nic,
             interface,
@@ -59,8 +60,7 @@ impl Net {
             dhcp: None,
             listener: None,
             spare: vec![],
-            made: 0,
-            limit: limit.clamp(1, CONNECTIONS_MAX),
+            buffers: buffers(),
             accepted: vec![],
         };
         match line.address {
@@ -142,7 +142,11 @@ impl Net {
     pub(crate) fn interruptible(&mut self, anyway: bool, work: impl FnOnce()) {
         // What the stack answers by itself, such as ARP and pings, leaves before anybody waits.
         self.nic.flush();
-        if self.nic.be_loud() || anyway {
+        if self.nic.be_loud() {
+            work();
+        } else if anyway {
+            // With the interrupt on, the next frame would end the work before it began.
+            self.nic.be_quiet();
             work();
         }
         self.nic.be_quiet();
@@ -193,16 +197,26 @@ impl Net {
         if let Some(socket) = self.spare.pop() {
             return Some(socket);
         }
-        if self.made == self.limit {
-            return None;
-        }
-        let receive = tcp::SocketBuffer::new(memory::forever(RECEIVE_PAGES)?);
-        let send = tcp::SocketBuffer::new(memory::forever(SEND_PAGES)?);
-        self.made += 1;
-        let mut socket = tcp::Socket::new(receive, send);
+        let (receive, send) = self.buffers.next()?.split_at_mut((RECEIVE_PAGES * PAGE) as usize);
+        let mut socket = tcp::Socket::new(tcp::SocketBuffer::new(receive), tcp::SocketBuffer::new(send));
         // A response is written in one go; holding back its last part only delays it.
         socket.set_nagle_enabled(false);
         Some(socket)
+    }
+}
+
+/// Buffers for as many sockets as there may be. Nobody touches them before they are needed.
+fn buffers() -> ChunksExactMut<'static, u8> {
+    let (_, frames) = memory::count();
+    let each = RECEIVE_PAGES + SEND_PAGES;
+    let mut sockets = (frames / SHARE / each).clamp(1, CONNECTIONS_MAX);
+    loop {
+        match memory::forever(sockets * each) {
+            Some(memory) => return memory.chunks_exact_mut((each * PAGE) as usize),
+            // Memory in pieces.
+            None if sockets > 1 => sockets /= 2,
+            None => exit::refuse("too little memory for one connection; give the machine more"),
+        }
     }
 }
 

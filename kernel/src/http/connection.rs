@@ -21,10 +21,15 @@ const IDLE: u64 = 60;
 const REQUEST: u64 = 10;
 /// for the next bytes of an answer to be taken,
 const READ: u64 = 30;
+/// for a handshake while sockets are short,
+const HANDSHAKE: u64 = 1;
 /// and to close after we did.
 const LINGER: u64 = 2;
 /// Bytes thrown away after a refusal, so that a client that is still sending gets to read why.
 const LINGER_BYTES: usize = 4 << 20;
+
+/// Bytes of the buffer that is kept for the next response's head.
+const SPARE_MAX: usize = 2 << 10;
 
 enum State {
     /// Waiting for a request, or for the rest of its head.
@@ -96,8 +101,16 @@ impl Connection {
             return Wants::Nothing;
         }
         match socket.state() {
-            // The handshake is not over.
-            tcp::State::SynReceived => return Wants::Nothing,
+            // The handshake is not over. It does not have as long if others need the socket.
+            tcp::State::SynReceived => {
+                let spared = if hurried { ticks_in_seconds(REQUEST - HANDSHAKE) } else { 0 };
+                if now.saturating_add(spared) >= self.deadline {
+                    socket.abort();
+                }
+                return Wants::Nothing;
+            }
+            // Its last segment, a reset, is yet to be sent.
+            tcp::State::Closed if socket.remote_endpoint().is_some() => return Wants::Nothing,
             // It was broken off, before or after it was complete.
             tcp::State::Listen | tcp::State::Closed => {
                 self.drop_answer(windows);
@@ -119,6 +132,7 @@ impl Connection {
                     if fresh {
                         self.deadline = now + ticks_in_seconds(REQUEST);
                     }
+                    self.head_only = false;
                     match head::parse(&self.input, *searched) {
                         Ok(Some((head, len))) => {
                             self.head_only = head.method == Method::Head;
@@ -127,8 +141,9 @@ impl Connection {
                             self.input.drain(..len);
                             match opened {
                                 Ok(incoming) => {
-                                    if incoming.awaits_leave() && self.input.is_empty() {
-                                        // Its few bytes fit: all earlier answers were taken by the client.
+                                    // Whole or not at all: a client that still has answers to read will not wait.
+                                    let room = socket.send_capacity() - socket.send_queue();
+                                    if incoming.awaits_leave() && self.input.is_empty() && room >= CONTINUE.len() {
                                         let _ = socket.send_slice(CONTINUE);
                                     }
                                     self.state = State::Body(incoming);
@@ -186,7 +201,7 @@ impl Connection {
                     self.drop_answer(windows);
                     if self.keep_alive {
                         self.state = State::Head { searched: 0 };
-                        self.wait(now, IDLE, 0);
+                        self.wait(now, if self.input.is_empty() { IDLE } else { REQUEST }, 0);
                     } else {
                         self.close(socket, now);
                     }
@@ -195,11 +210,17 @@ impl Connection {
                     while *thrown < LINGER_BYTES && socket.can_recv() {
                         *thrown += socket.recv(|bytes| (bytes.len(), bytes.len())).unwrap_or(LINGER_BYTES);
                     }
+                    let too_much = *thrown >= LINGER_BYTES;
+                    // What the client has not taken yet is sent before its time to close begins.
+                    let left = socket.send_queue();
+                    if left != self.progress {
+                        self.wait(now, if left > 0 { READ } else { LINGER }, left);
+                    }
                     // A client that closed too has read everything: what is left is the wait for late packets.
                     if socket.state() == tcp::State::TimeWait && (hurried || now >= self.deadline) {
                         return Wants::Release;
                     }
-                    if now >= self.deadline || *thrown >= LINGER_BYTES {
+                    if now >= self.deadline || too_much {
                         socket.abort();
                     }
                     return Wants::Nothing;
@@ -244,14 +265,18 @@ impl Connection {
     fn close(&mut self, socket: &mut tcp::Socket<'static>, now: u64) {
         socket.close();
         self.state = State::Closing { thrown: 0 };
-        self.wait(now, LINGER, 0);
+        let left = socket.send_queue();
+        self.wait(now, if left > 0 { READ } else { LINGER }, left);
     }
 
     /// Gives back what an answer was made of that is sent, or will never be.
     fn drop_answer(&mut self, windows: &mut Windows) {
         if let State::Sending(outgoing) = replace(&mut self.state, State::Closing { thrown: 0 }) {
             let (spare, window) = outgoing.into_parts();
-            self.spare = spare;
+            // A long answer of the kernel's own is not worth keeping the room for.
+            if spare.capacity() <= SPARE_MAX {
+                self.spare = spare;
+            }
             if let Some(window) = window {
                 windows.keep_response(window);
             }
@@ -261,6 +286,10 @@ impl Connection {
 
 /// Takes bytes from the socket as long as a head could still be incomplete.
 fn receive_head(input: &mut Vec<u8>, socket: &mut tcp::Socket<'static>) {
+    if input.capacity() == 0 && socket.can_recv() {
+        // Once, so that it never grows beyond: the heap is measured for this.
+        input.reserve_exact(HEAD_MAX as usize);
+    }
     while socket.can_recv() && input.len() < HEAD_MAX as usize {
         let room = HEAD_MAX as usize - input.len();
         let taken = socket.recv(|bytes| {

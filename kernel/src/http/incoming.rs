@@ -78,7 +78,7 @@ impl Incoming {
             Framing::Length(len) => Rest::Bytes(len),
             Framing::Chunked => Rest::Chunks(Decoder::new()),
         };
-        let mut window = windows.request()?;
+        let mut window = catalog.with_room(|| windows.request())?;
         window.write(REQUEST_BYTES as usize, bytes)?;
         Ok(Self {
             function,

@@ -77,8 +77,9 @@ pub(crate) fn fault_address() -> u64 {
 
 /// Waits for an interrupt. It is handled before this returns; interrupts are off on both sides.
 pub(crate) fn wait() {
-    // SAFETY: `sti` takes effect after the next instruction, so no interrupt is lost between the two.
-    unsafe { asm!("sti", "hlt", "cli", options(nomem, nostack)) };
+    // SAFETY: `sti` takes effect after the next instruction, so no interrupt is lost between the two. The handler is Rust,
+    // and the trap stub keeps general registers only.
+    unsafe { asm!("sti", "hlt", "cli", clobber_abi("sysv64")) };
 }
 
 /// A random word from the CPU, if it can make one (SDM 1 7.3.17).

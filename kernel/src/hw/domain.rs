@@ -182,11 +182,11 @@ impl Domain {
     /// Puts back every page that was written, and gives the heap back. What was not touched costs nothing.
     pub(crate) fn reset(&mut self) {
         let in_use = cpu::page_table() == self.tables.root();
-        let mut heap_pages = 0;
+        let mut had_heap = false;
         let tables = &mut self.tables;
         self.private.retain_mut(|private| {
             if private.address >= HEAP_BASE {
-                heap_pages += 1;
+                had_heap = true;
                 return false;
             }
             if tables.take_dirty(private.address) {
@@ -199,9 +199,12 @@ impl Domain {
             }
             true
         });
-        if heap_pages > 0 {
+        if had_heap {
             self.tables.drop_from(HEAP_BASE);
-            self.flush((0..heap_pages).map(|page| HEAP_BASE + page as u64 * PAGE), heap_pages);
+            // Anywhere in the heap, not only at its start: a translation left over would lead to somebody else's frame.
+            if in_use {
+                cpu::flush_all();
+            }
         }
     }
 
@@ -215,5 +218,11 @@ impl Domain {
         } else {
             pages.for_each(cpu::flush);
         }
+    }
+}
+
+impl Drop for Domain {
+    fn drop(&mut self) {
+        entry::forget(&self.context);
     }
 }

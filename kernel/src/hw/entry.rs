@@ -7,7 +7,7 @@ use super::traps::{Tables, VECTORS};
 use core::arch::{asm, global_asm};
 use core::fmt;
 use core::mem::offset_of;
-use core::ptr::addr_of;
+use core::ptr::{addr_of, addr_of_mut};
 
 /// Selector of the kernel data segment.
 pub(super) const KERNEL_DATA: u16 = 0x10;
@@ -149,6 +149,15 @@ impl fmt::Display for Context {
 pub(crate) fn running() -> Option<&'static Context> {
     // SAFETY: reads a word of the only core's data; the context is kept by its domain, and the machine is ending.
     unsafe { (*addr_of!(CORE)).current.as_ref() }
+}
+
+/// A domain goes: a panic must not report it any more.
+pub(super) fn forget(context: &Context) {
+    // SAFETY: the only core's data, which nobody refers to outside an entry path.
+    let current = unsafe { &mut *addr_of_mut!(CORE.current) };
+    if core::ptr::eq(*current, context) {
+        *current = core::ptr::null_mut();
+    }
 }
 
 /// Runs the domain whose page table is in use until the CPU comes back to ring 0.

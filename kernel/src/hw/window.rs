@@ -12,6 +12,9 @@ const PAGE_LEN: usize = PAGE as usize;
 /// Pages that one table maps.
 const TABLE_PAGES: usize = (SPAN / PAGE) as usize;
 
+/// Frames that a cleared window keeps room for.
+const KEPT: usize = 16;
+
 /// What a page that was never touched reads as.
 static ZEROS: Page = [0; PAGE_LEN];
 
@@ -23,8 +26,8 @@ pub(crate) struct OutOfFrames;
 pub(crate) struct Window {
     rights: Rights,
     tables: Vec<Table>,
-    /// By page number. A page of a response that was not touched has no frame.
-    frames: Vec<Option<Frame>>,
+    /// The pages there are, with their numbers, in order. A page of a response that was not touched is not there.
+    frames: Vec<(usize, Frame)>,
     /// Bytes from the start that the kernel may have written.
     written: usize,
 }
@@ -42,19 +45,26 @@ impl Window {
         while self.tables.len() <= index / TABLE_PAGES {
             self.tables.push(Table::new().ok_or(OutOfFrames)?);
         }
-        while self.frames.len() <= index {
-            self.frames.push(None);
-        }
-        let place = &mut self.frames[index];
-        let frame = match place {
-            Some(frame) => frame,
-            None => {
+        let at = match self.place(index) {
+            Ok(at) => at,
+            Err(at) => {
                 let frame = Frame::zeroed().ok_or(OutOfFrames)?;
                 self.tables[index / TABLE_PAGES].map(index as u64 * PAGE, frame.physical(), self.rights);
-                place.insert(frame)
+                self.frames.insert(at, (index, frame));
+                at
             }
         };
-        Ok(frame)
+        Ok(&mut self.frames[at].1)
+    }
+
+    /// Where the page with number `index` is among the frames, or belongs.
+    fn place(&self, index: usize) -> Result<usize, usize> {
+        match self.frames.last() {
+            // Most windows are one page, and pages mostly come in order.
+            Some((last, _)) if *last == index => Ok(self.frames.len() - 1),
+            Some((last, _)) if *last < index => Err(self.frames.len()),
+            _ => self.frames.binary_search_by_key(&index, |(of, _)| *of),
+        }
     }
 
     /// Makes the page with number `index` available to the function.
@@ -79,8 +89,7 @@ impl Window {
     pub(crate) fn chunk(&self, offset: usize, end: usize) -> &[u8] {
         let at = offset % PAGE_LEN;
         let len = (end - offset).min(PAGE_LEN - at);
-        let frame = self.frames.get(offset / PAGE_LEN).and_then(Option::as_ref);
-        let page: &Page = frame.map_or(&ZEROS, |frame| frame);
+        let page: &Page = self.place(offset / PAGE_LEN).map_or(&ZEROS, |at| &self.frames[at].1);
         &page[at..at + len]
     }
 
@@ -98,22 +107,26 @@ impl Window {
         }
     }
 
-    /// Pages that a domain may hold translations of.
+    /// A domain may hold translations of so many pages, from the first on.
     pub(super) fn pages(&self) -> usize {
-        self.frames.len()
+        self.frames.last().map_or(0, |(last, _)| last + 1)
     }
 
     /// Forgets everything, for the next owner.
     pub(crate) fn clear(&mut self) {
-        self.tables.truncate(1);
-        for index in 1..self.frames.len().min(TABLE_PAGES) {
-            self.tables[0].unmap(index as u64 * PAGE);
+        if self.frames.len() > 1 {
+            for (index, _) in self.frames.drain(1..) {
+                if index < TABLE_PAGES {
+                    self.tables[0].unmap(index as u64 * PAGE);
+                }
+            }
+            self.frames.shrink_to(KEPT);
+            self.tables.truncate(1);
         }
-        self.frames.truncate(1);
         let written = self.written.min(PAGE_LEN);
         self.written = 0;
         let dirty = self.tables[0].take_dirty(0);
-        if let Some(Some(first)) = self.frames.first_mut() {
+        if let Some((_, first)) = self.frames.first_mut() {
             if dirty {
                 first.fill(0);
             } else {
