@@ -140,12 +140,15 @@ impl Connection {
     fn read_more(&mut self) -> io::Result<()> {
         let mut buffer = [0; 64 << 10];
         self.stream.set_read_timeout(Some(patience(self.deadline)?))?;
-        match self.stream.read(&mut buffer)? {
-            0 => Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection")),
-            len => {
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection")),
+            Ok(len) => {
                 self.ahead.extend(&buffer[..len]);
                 Ok(())
             }
+            // Nothing is lost, and the caller looks at what has arrived.
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }

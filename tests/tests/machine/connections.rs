@@ -65,24 +65,21 @@ fn connections_that_close_in_order_are_soon_forgotten() {
 fn a_connection_too_many_waits_and_is_never_reset() {
     const WAITING: usize = 5;
     let guest = Guest::serving(Launch::new(images::hello()).memory_mib(16));
-    // As many as the machine takes: the first one that is not answered at once is one too many.
+    // As many as the machine takes, and a few that get no answer because they are too many.
     let mut served: Vec<Connection> = Vec::new();
-    let mut waiting = Vec::new();
+    let mut waiting: Vec<Connection> = Vec::new();
     while waiting.len() < WAITING {
         let mut connection = guest.connect();
         connection.send(&Request::get("/hello").to_bytes());
-        let known = guest.settle(Duration::from_millis(50)).connections as usize;
-        if known > served.len() {
+        waiting.push(connection);
+        // On a busy host an answer can be late; it moves its connection to where it belongs.
+        for mut connection in waiting.extract_if(.., |connection| connection.has_bytes(Duration::from_millis(300))) {
             assert_eq!(connection.receive().text(), "hello, world\n");
             served.push(connection);
-        } else {
-            waiting.push(connection);
         }
     }
     assert!(served.len() >= 64, "only {} connections at once", served.len());
-    for connection in &mut waiting {
-        connection.expect_silence(Duration::from_millis(100));
-    }
+    assert_eq!(guest.settle(Duration::from_millis(20)).connections as usize, served.len());
     served.iter_mut().for_each(expect_hello);
     served.truncate(served.len() - WAITING);
     for connection in &mut waiting {

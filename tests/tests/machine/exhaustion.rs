@@ -17,9 +17,8 @@ fn a_body_for_which_there_is_no_memory_gets_503_and_the_machine_recovers() {
         assert!(holding.len() < 16, "sixteen mebibytes hold more than sixteen bodies");
         let mut connection = guest.connect();
         connection.send(most);
-        guest.settle(Duration::from_millis(50));
         // A refused client is told at once; one that is not waits for its last byte.
-        if connection.has_bytes(Duration::from_millis(50)) {
+        if connection.has_bytes(Duration::from_millis(300)) {
             break connection.receive();
         }
         holding.push(connection);

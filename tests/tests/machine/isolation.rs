@@ -127,7 +127,7 @@ fn a_function_that_loops_forever_is_ended_at_its_limit() {
     let response = guest.ask(&Request::get("/spin"));
     let took = asked.elapsed();
     expect(&response, 504, "spin ran past its limit of 500 ms (fault 1)\n");
-    assert!((Duration::from_millis(490)..Duration::from_millis(1500)).contains(&took), "{took:?}");
+    assert!((Duration::from_millis(490)..Duration::from_secs(3)).contains(&took), "{took:?}");
     guest.expect_hello();
 }
 
