@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 /// The example functions, by folder.
 const EXAMPLES: [&str; 6] = ["hello", "echo", "sha256", "qr", "json", "wordcount"];
 /// The functions that attack the kernel.
-const HOSTILE: [&str; 7] = ["fault", "spin", "hog", "peek", "overflow", "badcall", "remember"];
+const HOSTILE: [&str; 8] = ["fault", "spin", "hog", "peek", "overflow", "badcall", "remember", "stale"];
 
 /// The image with every example function and every hostile one.
 pub fn all() -> &'static Path {

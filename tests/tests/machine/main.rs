@@ -14,4 +14,5 @@ mod load;
 mod network;
 mod refuses;
 mod rejects;
+mod stale;
 mod vanishing;
