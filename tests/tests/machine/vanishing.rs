@@ -15,6 +15,8 @@ fn expect_recovery(client: impl Fn(&mut Connection)) {
     let guest = Guest::serving(Launch::new(images::all()).memory_mib(16));
     for _ in 0..CLIENTS {
         client(&mut guest.connect());
+        // What was sent is still on its way, and the client's end behind it.
+        guest.settle(Duration::from_millis(10));
         guest.expect_hello();
     }
     let whole = guest.ask(&Request::post("/echo", vec![b'x'; LONG]));
