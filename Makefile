@@ -9,11 +9,11 @@ MAYFLY := cargo mayfly
 demo: setup
 	$(MAYFLY) demo
 
-## Passes every test: those of the host crates, then those that boot the machine.
+## Passes every test: those of the host crates, then those that boot the machine, one at a time: each wants the cores.
 test: setup
 	$(MAYFLY) build
 	cargo test --workspace --exclude mayfly-tests
-	cargo test --package mayfly-tests
+	cargo test --package mayfly-tests -- --test-threads=1
 
 ## Where the time goes from spawning QEMU to the first byte.
 bench: setup

@@ -111,7 +111,7 @@ impl Executor {
         match self.catalog.with_room(|| self.windows.response()) {
             Ok(response) => {
                 self.invocations += 1;
-                let invocation = Invocation::start(event, instance, response, self.invocations, now);
+                let invocation = Invocation::start(event, instance, response, self.invocations);
                 self.runnable.push_back(invocation);
             }
             Err(_) => {
@@ -130,19 +130,14 @@ impl Executor {
     /// Runs the first invocation in line for at most the rest of its slice.
     fn run(&mut self) {
         let Some(mut invocation) = self.runnable.pop_front() else { return };
-        if invocation.slice_end == 0 {
-            invocation.slice_end = cpu::ticks() + ticks_in(SLICE);
-        }
+        let length = ticks_in(SLICE);
         // Frames that are waiting go first, but only once: no flood of them keeps functions from running.
         let mut slice = None;
-        self.net.interruptible(self.deferred, || slice = Some(invocation.run(&mut self.catalog)));
+        self.net.interruptible(self.deferred, || slice = Some(invocation.run(length, &mut self.catalog)));
         self.deferred = slice.is_none();
         match slice {
             Some(Slice::Over(outcome)) => return self.end(invocation, &outcome),
-            Some(Slice::Paused { used_up: true }) => {
-                invocation.slice_end = 0;
-                self.runnable.push_back(invocation);
-            }
+            Some(Slice::Paused { used_up: true }) => self.runnable.push_back(invocation),
             Some(Slice::Paused { used_up: false }) | None => self.runnable.push_front(invocation),
         }
         self.send_due();

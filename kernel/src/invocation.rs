@@ -3,6 +3,7 @@
 use crate::catalog::{Catalog, Instance};
 use crate::hw::clock::{nanos, ticks_in};
 use crate::hw::console;
+use crate::hw::cpu;
 use crate::hw::domain::Exit;
 use crate::hw::ledger;
 use crate::hw::random;
@@ -46,13 +47,14 @@ pub(crate) struct Invocation {
     pub(crate) function: usize,
     pub(crate) instance: Box<Instance>,
     /// End of the slice that has begun, in ticks; 0 if it has to get one.
-    pub(crate) slice_end: u64,
+    slice_end: u64,
+    /// 0 before its first slice: waiting for the core does not count.
     deadline: u64,
 }
 
 impl Invocation {
     /// Puts an event into an instance that is as new.
-    pub(crate) fn start(event: Event, mut instance: Box<Instance>, response: Window, number: u64, now: u64) -> Self {
+    pub(crate) fn start(event: Event, mut instance: Box<Instance>, response: Window, number: u64) -> Self {
         let Event { source, function, mut request, request_len } = event;
         // The head was written with the request; only the executor knows the number. The first page is there.
         let at = core::mem::offset_of!(mayfly_abi::domain::RequestHead, invocation);
@@ -61,14 +63,22 @@ impl Invocation {
         }
         instance.space.start(request_len);
         let plan = instance.space.plan();
-        let deadline = now.saturating_add(ticks_in(u64::from(plan.limits.timeout_ms) * 1_000_000));
         instance.domain.start(plan.entry, request, response, number);
         ledger::stamp(Phase::Domain);
-        Self { source, function, instance, slice_end: 0, deadline }
+        Self { source, function, instance, slice_end: 0, deadline: 0 }
     }
 
-    /// Runs until the slice ends, the machine needs the core, or there is an outcome.
-    pub(crate) fn run(&mut self, catalog: &mut Catalog) -> Slice {
+    /// Runs until its slice of `slice` ticks ends, the machine needs the core, or there is an outcome. A slice that was
+    /// interrupted goes on.
+    pub(crate) fn run(&mut self, slice: u64, catalog: &mut Catalog) -> Slice {
+        let now = cpu::ticks();
+        if self.deadline == 0 {
+            let limit = u64::from(self.instance.space.plan().limits.timeout_ms);
+            self.deadline = now.saturating_add(ticks_in(limit * 1_000_000));
+        }
+        if self.slice_end == 0 {
+            self.slice_end = now + slice;
+        }
         let until = self.slice_end.min(self.deadline);
         ledger::stamp(Phase::Enter);
         loop {
@@ -85,7 +95,10 @@ impl Invocation {
                     }
                 }
                 Exit::Deadline if until == self.deadline => return Slice::Over(Outcome::Deadline),
-                Exit::Deadline => return Slice::Paused { used_up: true },
+                Exit::Deadline => {
+                    self.slice_end = 0;
+                    return Slice::Paused { used_up: true };
+                }
                 Exit::Interrupted => return Slice::Paused { used_up: false },
             }
         }

@@ -48,8 +48,7 @@ pub(crate) fn arm(until: u64) {
     let start = if until == u64::MAX {
         0
     } else {
-        let nanos = clock::rates().tsc.nanos(until.saturating_sub(cpu::ticks()));
-        clock::rates().lapic.ticks(nanos).clamp(1, u64::from(u32::MAX)) as u32
+        clock::timer_counts(until.saturating_sub(cpu::ticks())).clamp(1, u64::from(u32::MAX)) as u32
     };
     register(LOCAL, TIMER_START).write(start);
 }

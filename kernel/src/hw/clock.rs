@@ -17,7 +17,8 @@ const FALLBACK_HZ: u64 = 1_000_000_000;
 /// How fast the counters run.
 pub(crate) struct Rates {
     pub(crate) tsc: Rate,
-    pub(crate) lapic: Rate,
+    /// As if the APIC timer counted nanoseconds: what `nanos` gives are its counts.
+    timer: Rate,
 }
 
 /// Settled before anything asks, so that asking costs nothing.
@@ -53,8 +54,10 @@ impl Clocks {
             (u128::from(tsc) * u128::from(self.lapic_hz) / u128::from(lapic)) as u64
         });
         ledger::set_rate(tsc_hz);
+        // TSC ticks that pass while the APIC timer makes as many counts as a second has nanoseconds.
+        let timer_hz = (u128::from(tsc_hz) * 1_000_000_000 / u128::from(self.lapic_hz.max(1))) as u64;
         // SAFETY: one core runs, and nobody holds the rates yet.
-        unsafe { RATES = Some(Rates { tsc: rate(tsc_hz), lapic: rate(self.lapic_hz) }) };
+        unsafe { RATES = Some(Rates { tsc: rate(tsc_hz), timer: rate(timer_hz) }) };
         Settled(())
     }
 }
@@ -76,6 +79,11 @@ fn rate(hz: u64) -> Rate {
 /// TSC ticks in so many nanoseconds.
 pub(crate) fn ticks_in(nanos: u64) -> u64 {
     rates().tsc.ticks(nanos)
+}
+
+/// Counts that the APIC timer makes in so many TSC ticks.
+pub(super) fn timer_counts(ticks: u64) -> u64 {
+    rates().timer.nanos(ticks)
 }
 
 /// TSC ticks in so many seconds.
