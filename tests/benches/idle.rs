@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::Duration;
 
-use mayfly_tests::{Guest, Request, images};
+use mayfly_tests::{Guest, images};
 
 const TIME: Duration = Duration::from_secs(10);
 const CONNECTIONS: usize = 64;
@@ -13,14 +13,7 @@ const CONNECTIONS: usize = 64;
 fn main() {
     let guest = Guest::boot(images::all());
     println!("just booted: {:.2} %", percent(&guest));
-    // One after another: QEMU's own queue of connections is short.
-    let connections: Vec<_> = (0..CONNECTIONS)
-        .map(|_| {
-            let mut connection = guest.connect();
-            assert_eq!(connection.ask(&Request::get("/hello")).status, 200);
-            connection
-        })
-        .collect();
+    let connections: Vec<_> = (0..CONNECTIONS).map(|_| guest.connect_and_ask()).collect();
     println!("with {} open connections: {:.2} %", connections.len(), percent(&guest));
 }
 

@@ -1,6 +1,7 @@
 //! The acceptance load: 100,000 requests, mixed over all example functions, bodies from 0 to 1 MiB, 64 connections.
 //!
-//! `cargo bench -p mayfly-tests --bench load -- [--requests N] [--connections N] [--longest BYTES] [--memory MIB]`
+//! `cargo bench -p mayfly-tests --bench load -- [OPTION N]…` with --requests, --connections, --at-once (requests under
+//! way at any time), --longest (bytes of body) and --memory (MiB).
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,13 +14,14 @@ use mayfly_tests::{Guest, Load, images};
 const LONGEST: Duration = Duration::from_secs(1);
 
 fn main() -> Result<ExitCode, lexopt::Error> {
-    let mut load = Load { requests: 100_000, connections: 64, longest_body: 1 << 20 };
+    let mut load = Load { requests: 100_000, connections: 64, at_once: 16, longest_body: 1 << 20 };
     let mut memory_mib = 256;
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("requests") => load.requests = arguments.value()?.parse()?,
             Long("connections") => load.connections = arguments.value()?.parse()?,
+            Long("at-once") => load.at_once = arguments.value()?.parse()?,
             Long("longest") => load.longest_body = arguments.value()?.parse()?,
             Long("memory") => memory_mib = arguments.value()?.parse()?,
             // Cargo says this to every bench.

@@ -24,10 +24,9 @@ fn main() {
 /// Latencies of hello while so many invocations of spin run all the time.
 fn beside(guest: &Guest, neighbours: usize) -> Latencies {
     let stop = &AtomicBool::new(false);
-    let mut connection = guest.connect();
-    ask(&mut connection, 10);
+    let mut connection = guest.connect_and_ask();
     thread::scope(|scope| {
-        for mut spinner in (0..neighbours).map(|_| guest.connect()) {
+        for mut spinner in (0..neighbours).map(|_| guest.connect_and_ask()) {
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     assert_eq!(spinner.ask(&Request::get("/spin")).status, 504);

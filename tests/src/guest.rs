@@ -70,6 +70,15 @@ impl Guest {
             .unwrap_or_else(|error| panic!("{}:{port} does not accept: {error}", Ipv4Addr::LOCALHOST))
     }
 
+    /// A new connection that has been answered once. For many: QEMU's queue of connections that the machine does not
+    /// know yet is short, and what finds no place in it comes a second later.
+    #[track_caller]
+    pub fn connect_and_ask(&self) -> Connection {
+        let mut connection = self.connect();
+        assert_eq!(connection.ask(&Request::get("/hello")).status, 200);
+        connection
+    }
+
     /// The response to one request on a connection of its own.
     #[track_caller]
     pub fn ask(&self, request: &Request) -> Response {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::{Connection, Exchange, Expected, Guest, Latencies, Request};
+use crate::{Connection, Exchange, Expected, Guest, Latencies};
 
 /// Different body lengths.
 const LENGTHS: usize = 32;
@@ -20,8 +20,10 @@ const DESCRIBED: usize = 10;
 pub struct Load {
     /// Requests, all together.
     pub requests: usize,
-    /// Connections, opened one after another and then used at once.
+    /// Connections, opened one after another and then used in turn.
     pub connections: usize,
+    /// Requests that are under way at any time, each on another connection.
+    pub at_once: usize,
     /// Longest body in bytes. There are lengths of each order of magnitude below, and the shorter the more often.
     pub longest_body: usize,
 }
@@ -45,7 +47,10 @@ impl Load {
     /// Puts the load on a machine. The same load asks the same things every time.
     pub fn put_on(&self, guest: &Guest) -> Outcome {
         let exchanges = &self.exchanges(guest);
-        let connections: Vec<_> = (0..self.connections).map(|_| used_once(guest)).collect();
+        let mut clients: Vec<Vec<Connection>> = (0..self.at_once).map(|_| Vec::new()).collect();
+        for at in 0..self.connections {
+            clients[at % self.at_once].push(guest.connect_and_ask());
+        }
         let (begun, sent, failures) = (&AtomicUsize::new(0), &AtomicUsize::new(0), &AtomicUsize::new(0));
         let described = &Mutex::new(Vec::new());
         let fail = |what: String| {
@@ -58,10 +63,12 @@ impl Load {
         };
         let start = Instant::now();
         let latencies = thread::scope(|scope| {
-            let client = |(seed, mut connection): (usize, Connection)| {
+            let client = |(seed, mut connections): (usize, Vec<Connection>)| {
                 let mut rng = Rng::with_seed(seed as u64);
                 let mut latencies = Vec::new();
                 while begun.fetch_add(1, Ordering::Relaxed) < self.requests {
+                    connections.rotate_left(1);
+                    let connection = &mut connections[0];
                     // Sorted by length: the square makes short bodies more frequent than long ones.
                     let exchange = &exchanges[(rng.f64().powi(2) * exchanges.len() as f64) as usize];
                     let asked = Instant::now();
@@ -72,15 +79,14 @@ impl Load {
                         },
                         Err(error) => {
                             fail(format!("{:?} was not answered: {error}", exchange.request));
-                            connection = guest.connect();
+                            *connection = guest.connect();
                         }
                     }
                     sent.fetch_add(exchange.request.body().len(), Ordering::Relaxed);
                 }
                 latencies
             };
-            let clients: Vec<_> =
-                connections.into_iter().enumerate().map(|one| scope.spawn(move || client(one))).collect();
+            let clients: Vec<_> = clients.into_iter().enumerate().map(|one| scope.spawn(move || client(one))).collect();
             clients.into_iter().flat_map(|client| client.join().expect("a client failed")).collect::<Latencies>()
         });
         Outcome {
@@ -111,13 +117,6 @@ impl Load {
         }
         exchanges
     }
-}
-
-/// A connection that has been answered once: the machine knows it before the next one is opened.
-fn used_once(guest: &Guest) -> Connection {
-    let mut connection = guest.connect();
-    assert_eq!(connection.ask(&Request::get("/hello")).status, 200);
-    connection
 }
 
 impl fmt::Display for Outcome {

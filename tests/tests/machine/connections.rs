@@ -15,12 +15,7 @@ fn expect_hello(connection: &mut Connection) {
 fn connections_opened_one_after_another_all_stay_usable() {
     const CONNECTIONS: usize = 128;
     let guest = Guest::boot(images::hello());
-    let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
-        let mut connection = guest.connect();
-        expect_hello(&mut connection);
-        connections.push(connection);
-    }
+    let mut connections: Vec<_> = (0..CONNECTIONS).map(|_| guest.connect_and_ask()).collect();
     assert_eq!(guest.settle(Duration::from_millis(20)).connections, CONNECTIONS as u64);
     for _ in 0..10 {
         connections.iter_mut().for_each(expect_hello);

@@ -135,12 +135,13 @@ fn a_function_that_loops_forever_is_ended_at_its_limit() {
 fn others_answer_while_functions_loop() {
     const SPINNING: usize = 4;
     let guest = Guest::boot(images::all());
+    let mut connection = guest.connect_and_ask();
+    let spinning: Vec<_> = (0..SPINNING).map(|_| guest.connect_and_ask()).collect();
     thread::scope(|scope| {
-        let spinners: Vec<_> = (0..SPINNING)
-            .map(|_| guest.connect())
+        let spinners: Vec<_> = spinning
+            .into_iter()
             .map(|mut connection| scope.spawn(move || connection.ask(&Request::get("/spin")).status))
             .collect();
-        let mut connection = guest.connect();
         let mut answered = 0;
         while spinners.iter().any(|spinner| !spinner.is_finished()) {
             let asked = Instant::now();
@@ -160,7 +161,7 @@ fn more_invocations_than_the_manifest_allows_wait_for_their_turn() {
     /// More than the eight at once that are allowed if the manifest says nothing.
     const ASKED: usize = 12;
     let guest = Guest::boot(images::all());
-    let mut connections: Vec<_> = (0..ASKED).map(|_| guest.connect()).collect();
+    let mut connections: Vec<_> = (0..ASKED).map(|_| guest.connect_and_ask()).collect();
     for connection in &mut connections {
         connection.send(&Request::get("/spin").to_bytes());
     }

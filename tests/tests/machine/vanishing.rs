@@ -94,7 +94,7 @@ fn a_client_that_resets_within_its_answer_is_forgotten() {
 #[test]
 fn a_client_that_does_not_read_holds_up_nobody() {
     let guest = Guest::boot(images::all());
-    let mut deaf: Vec<_> = (0..8).map(|_| guest.connect()).collect();
+    let mut deaf: Vec<_> = (0..8).map(|_| guest.connect_and_ask()).collect();
     for connection in &mut deaf {
         connection.send(&Request::post("/echo", vec![b'x'; LONG]).to_bytes());
     }
