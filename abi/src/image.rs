@@ -92,7 +92,7 @@ layout! {
         pub segments: [SegmentRecord; SEGMENTS],
         /// Most pages of private memory: data and heap together.
         pub memory_pages: u32,
-        /// Most milliseconds an invocation may take.
+        /// Most milliseconds that an invocation may run. Waiting for the core does not count.
         pub timeout_ms: u32,
         /// Most bytes of a request's body.
         pub request_limit: u32,

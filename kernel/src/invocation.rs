@@ -48,8 +48,8 @@ pub(crate) struct Invocation {
     pub(crate) instance: Box<Instance>,
     /// End of the slice that has begun, in ticks; 0 if it has to get one.
     slice_end: u64,
-    /// 0 before its first slice: waiting for the core does not count.
-    deadline: u64,
+    /// Ticks that it may still run. Waiting for the core does not count.
+    left: u64,
 }
 
 impl Invocation {
@@ -63,23 +63,27 @@ impl Invocation {
         }
         instance.space.start(request_len);
         let plan = instance.space.plan();
+        let left = ticks_in(u64::from(plan.limits.timeout_ms) * 1_000_000);
         instance.domain.start(plan.entry, request, response, number);
         ledger::stamp(Phase::Domain);
-        Self { source, function, instance, slice_end: 0, deadline: 0 }
+        Self { source, function, instance, slice_end: 0, left }
     }
 
     /// Runs until its slice of `slice` ticks ends, the machine needs the core, or there is an outcome. A slice that was
     /// interrupted goes on.
     pub(crate) fn run(&mut self, slice: u64, catalog: &mut Catalog) -> Slice {
         let now = cpu::ticks();
-        if self.deadline == 0 {
-            let limit = u64::from(self.instance.space.plan().limits.timeout_ms);
-            self.deadline = now.saturating_add(ticks_in(limit * 1_000_000));
-        }
         if self.slice_end == 0 {
             self.slice_end = now + slice;
         }
-        let until = self.slice_end.min(self.deadline);
+        let deadline = now.saturating_add(self.left);
+        let ended = self.run_until(deadline, catalog);
+        self.left = deadline.saturating_sub(cpu::ticks());
+        ended
+    }
+
+    fn run_until(&mut self, deadline: u64, catalog: &mut Catalog) -> Slice {
+        let until = self.slice_end.min(deadline);
         ledger::stamp(Phase::Enter);
         loop {
             match self.instance.domain.run(until) {
@@ -94,7 +98,7 @@ impl Invocation {
                         return Slice::Over(outcome);
                     }
                 }
-                Exit::Deadline if until == self.deadline => return Slice::Over(Outcome::Deadline),
+                Exit::Deadline if until == deadline => return Slice::Over(Outcome::Deadline),
                 Exit::Deadline => {
                     self.slice_end = 0;
                     return Slice::Paused { used_up: true };
