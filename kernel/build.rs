@@ -1,4 +1,4 @@
-//! Gives the linker what a program without an operating system needs.
+//! Gives the linker what a program without an operating system needs. Kernel and loader share it.
 
 fn main() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/link.ld");

@@ -122,7 +122,7 @@ impl Catalog {
     }
 
     /// Drops an idle instance, so that its memory can serve another. False if there is none.
-    pub(crate) fn evict(&mut self) -> bool {
+    fn evict(&mut self) -> bool {
         let Some(function) = self.known.iter_mut().find(|function| !function.idle.is_empty()) else { return false };
         function.idle.pop();
         function.instances -= 1;
