@@ -21,6 +21,9 @@ numbers! {
         Random = 5,
         /// `(reason, text, len)`: gives up with a [`Reason`] and a text of at most [`LOG_MAX`] bytes. Returns only if refused.
         Fail = 6,
+        /// `()`: the initialisation is over, and what it left in data and heap is what every invocation starts with.
+        /// Never returns; refused outside an initialisation.
+        Ready = 7,
     }
 }
 
@@ -43,6 +46,9 @@ numbers! {
         BadHeaders = 6,
         /// A reason that is none.
         BadReason = 7,
+        /// Not at this time: `Ready` outside an initialisation; `Respond`, `Clock` and `Random` in one, for what they
+        /// gave would be the same in every invocation.
+        NotNow = 8,
     }
 }
 
@@ -69,18 +75,25 @@ mod tests {
     #[test]
     fn numbers_are_pinned() {
         // A released number never changes its meaning; this list only grows.
-        let calls: [(Call, u32); 6] =
-            [(Call::Respond, 1), (Call::Log, 2), (Call::Grow, 3), (Call::Clock, 4), (Call::Random, 5), (Call::Fail, 6)];
+        let calls: [(Call, u32); 7] = [
+            (Call::Respond, 1),
+            (Call::Log, 2),
+            (Call::Grow, 3),
+            (Call::Clock, 4),
+            (Call::Random, 5),
+            (Call::Fail, 6),
+            (Call::Ready, 7),
+        ];
         assert_eq!(calls.len(), Call::ALL.len());
         for (call, number) in calls {
             assert_eq!(call as u32, number);
             assert_eq!(Call::try_from(u64::from(number)), Ok(call));
         }
         assert_eq!(Call::try_from(0), Err(0));
-        assert_eq!(Call::try_from(7), Err(7));
+        assert_eq!(Call::try_from(8), Err(8));
         assert_eq!(Call::try_from((1 << 32) | 1), Err((1 << 32) | 1), "the upper half counts");
-        assert_eq!(Code::ALL.len(), 8);
-        assert_eq!(Code::BadReason as u32, 7);
+        assert_eq!(Code::ALL.len(), 9);
+        assert_eq!(Code::NotNow as u32, 8);
         assert_eq!(Reason::OutOfMemory as u32, 2);
     }
 }

@@ -3,12 +3,12 @@
 //! A bundle starts with a [`BundleHeader`], then a table of [`FunctionRecord`]s sorted by route, then page-aligned
 //! segments. The kernel searches the table in place; a record is checked when its function is first used.
 
-use crate::wire::{Wire, layout};
+use crate::wire::{Wire, layout, numbers};
 
 /// "MAYFLYB1" in memory.
 pub const BUNDLE_MAGIC: u64 = u64::from_le_bytes(*b"MAYFLYB1");
 /// Version of the layouts in this file.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 /// Segments a function may have.
 pub const SEGMENTS: usize = 4;
 /// Longest name of a function, in bytes.
@@ -40,15 +40,42 @@ layout! {
         pub total_len: u64,
         /// Checksum of everything behind the header. The host tool checks it; boot does not read that far.
         pub content_checksum: u64,
+        /// An [`Isolation`].
+        pub isolation: u32,
         /// Zero.
-        pub reserved: u64,
+        pub reserved: u32,
         /// Checksum of the header up to here.
         pub header_checksum: u64,
     }
 }
 
+numbers! {
+    /// What holds the functions of an image apart. docs/isolation.md compares them.
+    pub enum Isolation {
+        /// An address space for each domain, ring 3.
+        Tables = 0,
+        /// The same, and the CPU keeps translations apart by a number for each address space, so that none are lost
+        /// when the domain changes. Needs PCID.
+        TablesPcid = 1,
+        /// None at all: functions run in ring 0 and reach everything. To measure what isolation costs.
+        None = 2,
+    }
+}
+
+impl Isolation {
+    /// The name in manifests and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tables => "tables",
+            Self::TablesPcid => "tables-pcid",
+            Self::None => "none",
+        }
+    }
+}
+
 layout! {
-    /// One run of a function's memory.
+    /// One run of a function's memory. A writable one may also lie at [`crate::domain::HEAP_BASE`]: heap that the
+    /// function's initialisation has left in the image.
     pub struct SegmentRecord {
         /// First address in the domain, a multiple of a page.
         pub address: u64,
@@ -101,7 +128,9 @@ layout! {
         /// Most invocations at once.
         pub concurrency: u32,
         /// Zero.
-        pub reserved: [u8; 12],
+        pub reserved: u32,
+        /// Address of the initialisation that runs before the first request; 0 if there is none.
+        pub init: u64,
         /// Checksum of the record up to here.
         pub checksum: u64,
     }
@@ -126,7 +155,9 @@ mod tests {
         assert_eq!(offset_of!(FunctionRecord, entry), 80);
         assert_eq!(offset_of!(FunctionRecord, segments), 88);
         assert_eq!(offset_of!(FunctionRecord, memory_pages), 216);
+        assert_eq!(offset_of!(FunctionRecord, init), 240);
         assert_eq!(offset_of!(FunctionRecord, checksum), RECORD_CHECKED);
+        assert_eq!(offset_of!(BundleHeader, isolation), 48);
     }
 
     #[test]

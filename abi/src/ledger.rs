@@ -2,7 +2,7 @@
 //!
 //! Each phase is stamped with the TSC when it is first reached. Writing one costs an `rdtsc` and a store.
 
-use crate::wire::{Wire, layout, numbers};
+use crate::wire::{layout, numbers};
 
 /// "MAYFLYL1" in memory; the kernel writes it when it starts.
 pub const LEDGER_MAGIC: u64 = u64::from_le_bytes(*b"MAYFLYL1");
@@ -68,20 +68,6 @@ impl Phase {
     }
 }
 
-impl Wire for [u64; PHASES] {
-    const SIZE: usize = 8 * PHASES;
-
-    fn put(&self, out: &mut [u8]) {
-        for (at, stamp) in self.iter().enumerate() {
-            stamp.put(&mut out[8 * at..]);
-        }
-    }
-
-    fn get(bytes: &[u8]) -> Self {
-        core::array::from_fn(|at| u64::get(&bytes[8 * at..]))
-    }
-}
-
 layout! {
     /// What lies at [`crate::boot::LEDGER`]. All times are in TSC ticks; 0 means not reached.
     pub struct Ledger {
@@ -95,6 +81,8 @@ layout! {
         pub busy: u64,
         /// Times the machine went idle.
         pub idles: u64,
+        /// Ticks spent on domains: taking, entering, running, leaving and resetting them. The network is not in it.
+        pub domains: u64,
         /// Invocations that have ended, however they ended.
         pub invocations: u64,
         /// Connections open now.
@@ -109,13 +97,14 @@ layout! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Wire;
 
     #[test]
     fn the_ledger_is_pinned() {
         assert_eq!(PHASES, 13);
         assert_eq!(Phase::Entry.offset(), 16);
         assert_eq!(Phase::Response.offset(), 112);
-        assert_eq!(Ledger::SIZE, 168);
+        assert_eq!(Ledger::SIZE, 176);
         assert_eq!(core::mem::offset_of!(Ledger, busy), 120);
         let mut out = [0; Ledger::SIZE];
         Ledger::get(&[0xff; Ledger::SIZE]).put(&mut out);

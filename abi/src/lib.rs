@@ -8,6 +8,7 @@ pub mod boot;
 pub mod call;
 pub mod domain;
 pub mod exit;
+pub mod fault;
 pub mod image;
 pub mod ledger;
 pub mod wire;

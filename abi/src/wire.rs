@@ -54,6 +54,20 @@ impl<const N: usize> Wire for [u8; N] {
     }
 }
 
+impl<const N: usize> Wire for [u64; N] {
+    const SIZE: usize = 8 * N;
+
+    fn put(&self, out: &mut [u8]) {
+        for (at, word) in self.iter().enumerate() {
+            word.put(&mut out[8 * at..]);
+        }
+    }
+
+    fn get(bytes: &[u8]) -> Self {
+        core::array::from_fn(|at| u64::get(&bytes[8 * at..]))
+    }
+}
+
 /// Makes a `repr(C)` struct whose fields lie one after another, and its [`Wire`] implementation.
 ///
 /// The macro refuses to compile a layout with padding: the sum of the fields must be the struct's size.

@@ -132,7 +132,7 @@ impl Catalog {
 
 fn make(plan: &'static Plan<'static>, bundle: &'static [u8]) -> Result<Instance, OutOfFrames> {
     let mut domain = Domain::new()?;
-    let space = Space::new(plan);
+    let space = Space::new(plan, plan.heap_pages());
     for segment in plan.segments() {
         let rights = match segment.rights {
             image::Rights::Read => Rights::Constant,

@@ -150,6 +150,7 @@ impl Invocation {
             }
             Request::Grow { pages } => self.instance.space.grow(pages).map(Done::With),
             Request::Clock => Ok(Done::With(nanos())),
+            Request::Ready => Err(Code::NotNow),
             Request::Random { out } => {
                 let out = self.check(out, Access::Write)?;
                 self.randomize(&out, catalog)

@@ -104,10 +104,11 @@ static inline mayfly_text mayfly_header(const mayfly_request *request, const cha
 
 /* ---- Calls: numbers and codes as in abi/src/call.rs. ---- */
 
-enum { MAYFLY_RESPOND = 1, MAYFLY_LOG = 2, MAYFLY_GROW = 3, MAYFLY_CLOCK = 4, MAYFLY_RANDOM = 5, MAYFLY_FAIL = 6 };
+enum { MAYFLY_RESPOND = 1, MAYFLY_LOG = 2, MAYFLY_GROW = 3, MAYFLY_CLOCK = 4, MAYFLY_RANDOM = 5, MAYFLY_FAIL = 6,
+       MAYFLY_READY = 7 };
 enum {
     MAYFLY_OK = 0, MAYFLY_UNKNOWN_CALL = 1, MAYFLY_BAD_POINTER = 2, MAYFLY_TOO_LONG = 3,
-    MAYFLY_OUT_OF_MEMORY = 4, MAYFLY_BAD_STATUS = 5, MAYFLY_BAD_HEADERS = 6, MAYFLY_BAD_REASON = 7,
+    MAYFLY_OUT_OF_MEMORY = 4, MAYFLY_BAD_STATUS = 5, MAYFLY_BAD_HEADERS = 6, MAYFLY_BAD_REASON = 7, MAYFLY_NOT_NOW = 8,
 };
 enum { MAYFLY_REASON_PANIC = 1, MAYFLY_REASON_OUT_OF_MEMORY = 2 };
 
@@ -231,6 +232,17 @@ _Noreturn static inline void mayfly_send(const mayfly_response *response) {
         mayfly_response response = {200, request->response_limit, 0, 0, NULL}; \
         name(request, &response);                                             \
         mayfly_send(&response);                                               \
+    }
+
+/* Names a void function(void) that runs once, before the first request. What it leaves in variables and on the heap is
+ * what every invocation starts with. Time and random bytes cannot be had in it. */
+#define MAYFLY_INIT(name)                                                     \
+    _Noreturn void mayfly_init(void);                                         \
+    _Noreturn void mayfly_init(void) {                                        \
+        uint64_t value;                                                       \
+        name();                                                               \
+        mayfly_call(MAYFLY_READY, 0, 0, 0, &value);                           \
+        mayfly_fail(MAYFLY_REASON_PANIC, "the kernel refused the end of the initialisation"); \
     }
 
 /* ---- What the compiler calls by itself. Weak, so that a program of several files may include this in each. ---- */

@@ -71,6 +71,13 @@ pub(crate) fn random(out: &mut [u8]) -> Result<(), Code> {
     unsafe { call(Call::Random, out.as_mut_ptr() as u64, out.len() as u64, 0) }.map(|_| ())
 }
 
+/// Ends the initialisation: what is in data and heap now is what every invocation starts with.
+pub(crate) fn ready() -> ! {
+    // SAFETY: `Ready` takes no arguments.
+    let refused = unsafe { call(Call::Ready, 0, 0, 0) };
+    fail(Reason::Panic, if refused.is_err() { b"the kernel refused the end of the initialisation" } else { b"" })
+}
+
 /// Ends the invocation without a response; the client gets 502 or 507. The text, at most `LOG_MAX` bytes, is logged.
 pub(crate) fn fail(reason: Reason, text: &[u8]) -> ! {
     // SAFETY: `Fail` only reads, and the slice can be read.

@@ -7,7 +7,7 @@ use mayfly_abi::call::Reason;
 use mayfly_mem as _;
 
 pub use crate::heap::Heap;
-use crate::{Request, Response, line, window};
+use crate::{Request, Response, call, line, window};
 
 /// How the message of a panic starts when it stands for a refused allocation (`alloc::alloc::handle_alloc_error`).
 const ALLOCATION_FAILED: &[u8] = b"memory allocation of ";
@@ -15,6 +15,12 @@ const ALLOCATION_FAILED: &[u8] = b"memory allocation of ";
 /// Calls the function with the request that lies in the domain, and sends its response.
 pub fn run(function: impl FnOnce(&Request) -> Response) -> ! {
     function(&window::request()).send()
+}
+
+/// Carries out the initialisation, and has what it left frozen as the start of every invocation.
+pub fn init(initialise: impl FnOnce()) -> ! {
+    initialise();
+    call::ready()
 }
 
 /// Ends the invocation with the panic's message and place.

@@ -14,8 +14,8 @@
 //! }
 //! ```
 //!
-//! `alloc` works: say `extern crate alloc`. Each request finds the program as it was built, with every `static` at its
-//! first value and an empty heap; nothing is left of the request before. A function that never allocates or writes a
+//! `alloc` works: say `extern crate alloc`. Each request finds the program as it was built (or initialised), with every
+//! `static` at its first value and an empty heap; nothing is left of the request before. A function that never allocates or writes a
 //! `static` touches two pages, its stack's and its response's, and those are all that is cleaned after it.
 #![no_std]
 #![deny(unsafe_code)]
@@ -42,8 +42,22 @@ pub use response::{Response, ResponseError};
 ///
 /// A panic ends the invocation: the client gets 502, and the machine's console the panic's message and place. An
 /// allocation over the manifest's memory limit ends it too, with 507.
+///
+/// With `init = prepare`, the `fn()` named so runs once, before the first request. What it leaves in statics and on the
+/// heap is frozen, and every invocation starts with it: parse tables and read configurations there. Time and random
+/// numbers cannot be had in it, for they would be the same in every invocation.
 #[macro_export]
 macro_rules! function {
+    ($name:path, init = $init:path) => {
+        const _: () = {
+            /// The kernel jumps here once, in ring 3, as it does to `_start`.
+            #[unsafe(no_mangle)]
+            extern "C" fn mayfly_init() -> ! {
+                $crate::entry::init($init)
+            }
+        };
+        $crate::function!($name);
+    };
     ($name:path) => {
         const _: () = {
             #[global_allocator]

@@ -1,8 +1,8 @@
 //! Writes the bundle: header, table of functions sorted by route, page-aligned segments (mayfly_abi::image).
 
 use mayfly_abi::image::{
-    BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, RECORD_CHECKED, SEGMENT_EXECUTE,
-    SEGMENT_WRITE, SEGMENTS, SegmentRecord,
+    BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, Isolation, RECORD_CHECKED,
+    SEGMENT_EXECUTE, SEGMENT_WRITE, SEGMENTS, SegmentRecord,
 };
 use mayfly_abi::wire::{Wire, checksum};
 use mayfly_abi::{ABI_VERSION, page_up};
@@ -37,6 +37,7 @@ pub(super) fn write(functions: &[Function]) -> Vec<u8> {
         table_offset: BundleHeader::SIZE as u64,
         total_len: bundle.len() as u64,
         content_checksum: checksum(&bundle[BundleHeader::SIZE..]),
+        isolation: Isolation::Tables as u32,
         reserved: 0,
         header_checksum: 0,
     };
@@ -75,7 +76,8 @@ fn record(function: &Function, segments: [SegmentRecord; SEGMENTS]) -> FunctionR
         request_limit: manifest.request,
         response_limit: manifest.response,
         concurrency: manifest.concurrency,
-        reserved: [0; 12],
+        reserved: 0,
+        init: function.init,
         checksum: 0,
     };
     record.checksum = checked(&record, RECORD_CHECKED);
@@ -105,7 +107,7 @@ mod tests {
 
     fn function(name: &str, segments: Vec<Memory>) -> Function {
         let manifest = Manifest::parse(&format!("name = \"{name}\""), Path::new("mayfly.toml")).expect("valid");
-        Function { manifest, entry: 0x24_1000, segments }
+        Function { manifest, entry: 0x24_1000, init: 0, segments }
     }
 
     fn memory(write: bool, bytes: &[u8], memory_len: u32) -> Memory {
@@ -116,7 +118,10 @@ mod tests {
     fn the_header_describes_what_follows_it() {
         let bundle = write(&[function("a", vec![memory(false, b"code", 4)])]);
         let header = BundleHeader::get(&bundle);
-        assert_eq!((header.magic, header.format_version, header.abi_version), (BUNDLE_MAGIC, 1, ABI_VERSION));
+        assert_eq!(
+            (header.magic, header.format_version, header.abi_version),
+            (BUNDLE_MAGIC, FORMAT_VERSION, ABI_VERSION)
+        );
         assert_eq!((header.function_count, header.record_size, header.table_offset), (1, 256, 64));
         assert_eq!(header.total_len, bundle.len() as u64);
         assert_eq!(bundle.len() as u64, 2 * PAGE, "one page of table, one of code");

@@ -5,7 +5,7 @@ use std::ops::Range;
 use mayfly_abi::{PAGE, page_up};
 use object::LittleEndian;
 use object::elf::{self, FileHeader64};
-use object::read::elf::{FileHeader, ProgramHeader};
+use object::read::elf::{FileHeader, ProgramHeader, Sym};
 
 /// A static x86-64 executable: what of it is loaded, and where it starts.
 #[derive(Debug)]
@@ -130,6 +130,15 @@ impl Segment<'_> {
         // `read` has refused segments for which this wraps.
         self.address + self.memory_len
     }
+}
+
+/// Address of the symbol `name` in an executable that [`read`] has taken; none if it has no such symbol.
+pub(crate) fn symbol(bytes: &[u8], name: &str) -> Option<u64> {
+    let header = FileHeader64::<LittleEndian>::parse(bytes).ok()?;
+    let sections = header.sections(LittleEndian, bytes).ok()?;
+    let symbols = sections.symbols(LittleEndian, bytes, elf::SHT_SYMTAB).ok()?;
+    let found = symbols.iter().find(|symbol| symbol.name(LittleEndian, symbols.strings()) == Ok(name.as_bytes()))?;
+    Some(found.st_value(LittleEndian))
 }
 
 /// Reads `bytes` as a static x86-64 executable.

@@ -8,6 +8,9 @@ use super::elf::{self, ElfError, Segment};
 use super::manifest::Manifest;
 use super::quantity::show_size;
 
+/// Symbol of the initialisation, which the SDK gives to functions that have one.
+const INIT: &str = "mayfly_init";
+
 /// A function, ready to be put into an image.
 #[derive(Clone, Debug)]
 pub struct Function {
@@ -15,6 +18,8 @@ pub struct Function {
     pub manifest: Manifest,
     /// Address of its entry point.
     pub entry: u64,
+    /// Address of its initialisation; 0 if it has none.
+    pub init: u64,
     /// Its memory, by address; at most [`SEGMENTS`].
     pub segments: Vec<Memory>,
 }
@@ -62,6 +67,7 @@ pub enum ProgramError {
 impl Function {
     /// Reads `program`, an ELF executable, as the function that `manifest` describes.
     pub fn new(manifest: Manifest, program: &[u8]) -> Result<Self, ProgramError> {
+        let init = elf::symbol(program, INIT).unwrap_or(0);
         let mut program = elf::read(program)?;
         program.check_placement(PROGRAM_BASE..PROGRAM_END)?;
         if program.segments.len() > SEGMENTS {
@@ -87,7 +93,7 @@ impl Function {
             execute: segment.execute,
             bytes: segment.bytes.to_vec(),
         });
-        Ok(Self { manifest, entry: program.entry, segments: segments.collect() })
+        Ok(Self { manifest, entry: program.entry, init, segments: segments.collect() })
     }
 }
 

@@ -56,6 +56,29 @@ pub enum Request {
         /// At most [`LOG_MAX`] bytes.
         text: Claimed,
     },
+    /// Freeze what the initialisation has made.
+    Ready,
+}
+
+/// What a domain runs for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A request.
+    Serve,
+    /// To initialise the function.
+    Init,
+}
+
+impl Request {
+    /// Refuses what does not go with the purpose: an initialisation answers nobody, and what it learnt of time and
+    /// chance would be the same in every invocation.
+    pub fn allowed(self, purpose: Purpose) -> Result<Self, Code> {
+        let wrong = match purpose {
+            Purpose::Serve => matches!(self, Self::Ready),
+            Purpose::Init => matches!(self, Self::Respond { .. } | Self::Clock | Self::Random { .. }),
+        };
+        if wrong { Err(Code::NotNow) } else { Ok(self) }
+    }
 }
 
 impl Registers {
@@ -77,6 +100,7 @@ impl Registers {
             Call::Grow => Ok(Request::Grow { pages: rdi.div_ceil(PAGE) as u32 }),
             Call::Clock => Ok(Request::Clock),
             Call::Random => Ok(Request::Random { out: Claimed { address: rdi, len: limited(rsi, RANDOM_MAX)? } }),
+            Call::Ready => Ok(Request::Ready),
             Call::Fail => {
                 let reason = Reason::try_from(rdi).map_err(|_| Code::BadReason)?;
                 Ok(Request::Fail { reason, text: Claimed { address: rsi, len: limited(rdx, LOG_MAX)? } })

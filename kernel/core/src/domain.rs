@@ -35,14 +35,17 @@ pub enum Missing {
 #[derive(Clone, Debug)]
 pub struct Space<'a> {
     plan: &'a Plan<'a>,
+    /// Pages of heap that an invocation starts with.
+    heap_start: u32,
     heap_pages: u32,
     request_len: u64,
 }
 
 impl<'a> Space<'a> {
-    /// The memory of a domain for the function that `plan` describes.
-    pub fn new(plan: &'a Plan<'a>) -> Self {
-        Self { plan, heap_pages: 0, request_len: 0 }
+    /// The memory of a domain for the function that `plan` describes. An initialisation has left `heap_start` pages of
+    /// heap, which count towards the limit like all others.
+    pub fn new(plan: &'a Plan<'a>, heap_start: u32) -> Self {
+        Self { plan, heap_start, heap_pages: heap_start, request_len: 0 }
     }
 
     /// The function's plan.
@@ -50,10 +53,20 @@ impl<'a> Space<'a> {
         self.plan
     }
 
-    /// Starts an invocation whose request window holds `request_len` bytes. The heap is empty again.
+    /// Starts an invocation whose request window holds `request_len` bytes. The heap is as at first.
     pub fn start(&mut self, request_len: u64) {
-        self.heap_pages = 0;
+        self.heap_pages = self.heap_start;
         self.request_len = request_len;
+    }
+
+    /// Pages of heap that there are now.
+    pub fn heap_pages(&self) -> u32 {
+        self.heap_pages
+    }
+
+    /// First address behind the heap that an invocation starts with.
+    pub fn heap_start(&self) -> u64 {
+        HEAP_BASE + u64::from(self.heap_start) * PAGE
     }
 
     /// What the page at `address` would be, if the function may have one there that was not made yet.
@@ -62,12 +75,14 @@ impl<'a> Space<'a> {
         if (RESPONSE_BASE..self.response_end()).contains(&address) {
             return Some(Missing::Response { index: ((page - RESPONSE_BASE) / PAGE) as usize });
         }
-        if (STACK_BASE..STACK_TOP).contains(&address) || (HEAP_BASE..self.heap_end()).contains(&address) {
-            return Some(Missing::Private { page, origin: 0..0 });
-        }
-        let segment = self.plan.segments().iter().find(|segment| {
-            segment.rights == Rights::ReadWrite && (segment.address..end(segment)).contains(&address)
-        })?;
+        let segment =
+            self.plan.segments().iter().find(|segment| {
+                segment.rights == Rights::ReadWrite && (segment.address..end(segment)).contains(&address)
+            });
+        let Some(segment) = segment else {
+            let has = (STACK_BASE..STACK_TOP).contains(&address) || (HEAP_BASE..self.heap_end()).contains(&address);
+            return has.then_some(Missing::Private { page, origin: 0..0 });
+        };
         let from = page - segment.address;
         let len = u64::from(segment.file_len).saturating_sub(from).min(PAGE);
         let start = (segment.offset + from) as usize;
@@ -78,7 +93,7 @@ impl<'a> Space<'a> {
     ///
     /// Data and heap count towards the limit. The stack does not: it has a bound of its own.
     pub fn grow(&mut self, pages: u32) -> Result<u64, Code> {
-        let data: u32 = self.plan.segments().iter().filter(|s| s.rights == Rights::ReadWrite).map(|s| s.pages).sum();
+        let data = self.plan.data_pages();
         let left = self.plan.limits.memory_pages.saturating_sub(data).saturating_sub(self.heap_pages);
         if pages > left {
             return Err(Code::OutOfMemory);

@@ -5,10 +5,10 @@
 
 mod error;
 
-use mayfly_abi::domain::{BODY_MAX, MEMORY_MAX, PROGRAM_BASE, PROGRAM_END};
+use mayfly_abi::domain::{BODY_MAX, HEAP_BASE, MEMORY_MAX, PROGRAM_BASE, PROGRAM_END, USER_END};
 use mayfly_abi::image::{
-    BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, NAME_MAX, RECORD_CHECKED, ROUTE_MAX,
-    SEGMENT_EXECUTE, SEGMENT_WRITE, SEGMENTS, SegmentRecord,
+    BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, Isolation, NAME_MAX, RECORD_CHECKED,
+    ROUTE_MAX, SEGMENT_EXECUTE, SEGMENT_WRITE, SEGMENTS, SegmentRecord,
 };
 use mayfly_abi::wire::{Wire, checksum};
 use mayfly_abi::{ABI_VERSION, PAGE, page_up};
@@ -26,6 +26,8 @@ pub struct Image<'a> {
     contents: u64,
     /// Length of the bundle.
     len: u64,
+    /// What holds its functions apart.
+    pub isolation: Isolation,
 }
 
 impl<'a> Image<'a> {
@@ -57,8 +59,9 @@ impl<'a> Image<'a> {
         if !shape_holds {
             return Err(ImageError::Table);
         }
+        let isolation = Isolation::try_from(u64::from(header.isolation)).map_err(ImageError::Isolation)?;
         let (records, _) = bytes[table.start as usize..table.end as usize].as_chunks();
-        Ok(Self { records, contents: table.end, len: header.total_len })
+        Ok(Self { records, contents: table.end, len: header.total_len, isolation })
     }
 
     /// Number of functions.
@@ -104,13 +107,16 @@ pub struct Plan<'a> {
     pub name: &'a [u8],
     /// An address in an executable segment.
     pub entry: u64,
+    /// The initialisation that comes before the first request, likewise an address in an executable segment.
+    pub init: Option<u64>,
     /// The most that an invocation may have.
     pub limits: Limits,
     segments: [Segment; SEGMENTS],
     segment_count: usize,
 }
 
-/// A run of pages of a program. No two overlap, and all lie between [`PROGRAM_BASE`] and [`PROGRAM_END`].
+/// A run of pages of a program. No two overlap, and all lie between [`PROGRAM_BASE`] and [`PROGRAM_END`], but for heap
+/// that an initialisation has left: that is writable and starts at [`HEAP_BASE`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Segment {
     /// First address in the domain, on a page boundary.
@@ -177,7 +183,6 @@ impl<'a> Function<'a> {
 
         let mut segments = [Segment::default(); SEGMENTS];
         let mut segment_count = 0;
-        let mut entry_is_code = false;
         let mut private_pages = 1;
         for raw in &record.segments {
             if raw.memory_len == 0 && raw.file_len == 0 {
@@ -187,18 +192,20 @@ impl<'a> Function<'a> {
             if segments[..segment_count].iter().any(|other| overlap(other, &segment)) {
                 return Err(RecordError::Overlap);
             }
-            match segment.rights {
-                Rights::ReadExecute => {
-                    let code = segment.address..segment.address + u64::from(segment.file_len);
-                    entry_is_code |= code.contains(&record.entry);
-                }
-                Rights::ReadWrite => private_pages += segment.pages,
-                Rights::Read => {}
+            if segment.rights == Rights::ReadWrite {
+                private_pages += segment.pages;
             }
             segments[segment_count] = segment;
             segment_count += 1;
         }
-        if !entry_is_code {
+        let is_code = |address: &u64| {
+            segments[..segment_count].iter().any(|segment| {
+                let code = segment.address..segment.address + u64::from(segment.file_len);
+                segment.rights == Rights::ReadExecute && code.contains(address)
+            })
+        };
+        let init = Some(record.init).filter(|init| *init != 0);
+        if !is_code(&record.entry) || !init.iter().all(is_code) {
             return Err(RecordError::Entry);
         }
 
@@ -216,7 +223,7 @@ impl<'a> Function<'a> {
         if !bodies_fit || limits.timeout_ms == 0 || limits.concurrency == 0 {
             return Err(RecordError::Limits);
         }
-        Ok(Plan { name, entry: record.entry, limits, segments, segment_count })
+        Ok(Plan { name, entry: record.entry, init, limits, segments, segment_count })
     }
 }
 
@@ -224,6 +231,17 @@ impl Plan<'_> {
     /// The program's segments, in the order of the record.
     pub fn segments(&self) -> &[Segment] {
         &self.segments[..self.segment_count]
+    }
+
+    /// Pages of static data.
+    pub fn data_pages(&self) -> u32 {
+        let data = |segment: &&Segment| segment.rights == Rights::ReadWrite && segment.address != HEAP_BASE;
+        self.segments().iter().filter(data).map(|segment| segment.pages).sum()
+    }
+
+    /// Pages of heap that every invocation starts with.
+    pub fn heap_pages(&self) -> u32 {
+        self.segments().iter().find(|segment| segment.address == HEAP_BASE).map_or(0, |segment| segment.pages)
     }
 }
 
@@ -244,7 +262,10 @@ impl Image<'_> {
         if raw.file_len > raw.memory_len || (rights != Rights::ReadWrite && memory_len > file_len) {
             return Err(RecordError::Length);
         }
-        if raw.address < PROGRAM_BASE || raw.address.saturating_add(memory_len) > PROGRAM_END {
+        let end = raw.address.saturating_add(memory_len);
+        let is_program = raw.address >= PROGRAM_BASE && end <= PROGRAM_END;
+        let is_heap = raw.address == HEAP_BASE && end <= USER_END && rights == Rights::ReadWrite;
+        if !is_program && !is_heap {
             return Err(RecordError::Address);
         }
         // The table and the header are not a function's to see.

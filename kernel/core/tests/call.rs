@@ -15,7 +15,7 @@ fn decode(call: Call, rdi: u64, rsi: u64, rdx: u64) -> Result<Request, Code> {
 
 #[test]
 fn numbers_that_are_no_call_are_refused() {
-    for rax in [0, 7, 8, u64::MAX, (1 << 32) | Call::Clock as u64] {
+    for rax in [0, 8, 9, u64::MAX, (1 << 32) | Call::Clock as u64] {
         assert_eq!(Registers { rax, rdi: 0, rsi: 0, rdx: 0 }.decode(LIMIT), Err(Code::UnknownCall), "{rax}");
     }
 }
@@ -81,7 +81,7 @@ fn clock_takes_no_arguments() {
 
 proptest! {
     #[test]
-    fn whatever_is_decoded_is_within_its_limits(rax in 0u64..9, args in any::<[u64; 3]>(), shift in 0u32..64) {
+    fn whatever_is_decoded_is_within_its_limits(rax in 0u64..10, args in any::<[u64; 3]>(), shift in 0u32..64) {
         let [rdi, rsi, rdx] = args.map(|arg| arg >> shift);
         match (Registers { rax, rdi, rsi, rdx }).decode(LIMIT) {
             Ok(Request::Respond { status, headers_len, body_len }) => {
@@ -93,6 +93,7 @@ proptest! {
             Ok(Request::Grow { pages }) => {
                 prop_assert!(u64::from(pages) * PAGE >= rdi && u64::from(pages) * PAGE <= MEMORY_MAX);
             }
+            Ok(Request::Ready) => prop_assert_eq!(rax, Call::Ready as u64),
             Ok(Request::Clock) => prop_assert_eq!(rax, Call::Clock as u64),
             Err(code) => prop_assert_ne!(code, Code::Ok),
         }

@@ -76,8 +76,9 @@ fn a_plan_says_all_that_the_record_says() {
 fn a_header_that_does_not_hold_is_refused_by_its_reason() {
     assert_eq!(open_changed(|_| {}), Ok(1));
     assert_eq!(open_changed(|header| header.magic += 1), Err(ImageError::Magic));
-    assert_eq!(open_changed(|header| header.format_version = 2), Err(ImageError::Format(2)));
+    assert_eq!(open_changed(|header| header.format_version = 1), Err(ImageError::Format(1)));
     assert_eq!(open_changed(|header| header.abi_version = 7), Err(ImageError::Abi(7)));
+    assert_eq!(open_changed(|header| header.isolation = 3), Err(ImageError::Isolation(3)));
     let len = header(1).total_len;
     assert_eq!(
         open_changed(|header| header.total_len += PAGE),

@@ -73,6 +73,7 @@ fn name(call: Call) -> &'static str {
         Call::Clock => "Clock",
         Call::Random => "Random",
         Call::Fail => "Fail",
+        Call::Ready => "Ready",
     }
 }
 

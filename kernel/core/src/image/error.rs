@@ -27,6 +27,8 @@ pub enum ImageError {
     },
     /// Its table has records of another size, or lies outside.
     Table,
+    /// It asks for an isolation that this kernel does not know: this number.
+    Isolation(u64),
 }
 
 impl fmt::Display for ImageError {
@@ -51,6 +53,12 @@ impl fmt::Display for ImageError {
                 write!(f, "the bundle should have {stated} bytes and has {found}; copy the image again")
             }
             Self::Table => f.write_str("the bundle's table does not lie inside the bundle; build the image again"),
+            Self::Isolation(number) => {
+                write!(
+                    f,
+                    "the bundle asks for isolation {number}, which this kernel does not have; build the image again"
+                )
+            }
         }
     }
 }
@@ -74,7 +82,7 @@ pub enum RecordError {
     Source,
     /// Two segments overlap.
     Overlap,
-    /// The entry point lies in no executable segment.
+    /// The entry point, or that of the initialisation, lies in no executable segment.
     Entry,
     /// The memory limit does not hold the data and a page of stack, or exceeds what a domain can map.
     Memory,
@@ -93,7 +101,9 @@ impl fmt::Display for RecordError {
             Self::Address => "a segment of the function lies outside the program range; link it with the SDK's script",
             Self::Source => "a segment of the function lies outside the bundle; build the image again",
             Self::Overlap => "two segments of the function overlap; link it with the SDK's script",
-            Self::Entry => "the function's entry point lies in no executable segment; link it with the SDK's script",
+            Self::Entry => {
+                "an entry point of the function lies in no executable segment; link it with the SDK's script"
+            }
             Self::Memory => "the function's memory limit is below its data or above the maximum; change its manifest",
             Self::Limits => "one of the function's limits is zero or above the maximum; change its manifest",
         })

@@ -2,8 +2,8 @@
 
 use mayfly_abi::domain::PROGRAM_BASE;
 use mayfly_abi::image::{
-    BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, NAME_MAX, RECORD_CHECKED, ROUTE_MAX,
-    SEGMENT_EXECUTE, SEGMENT_WRITE, SegmentRecord,
+    BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, Isolation, NAME_MAX, RECORD_CHECKED,
+    ROUTE_MAX, SEGMENT_EXECUTE, SEGMENT_WRITE, SegmentRecord,
 };
 use mayfly_abi::wire::{Wire, checksum};
 use mayfly_abi::{ABI_VERSION, PAGE, page_up};
@@ -41,7 +41,8 @@ pub(crate) fn record(route: &str, contents: u64) -> FunctionRecord {
         request_limit: 1 << 20,
         response_limit: 1 << 20,
         concurrency: 8,
-        reserved: [0; 12],
+        reserved: 0,
+        init: 0,
         checksum: 0,
     }
 }
@@ -57,6 +58,7 @@ pub(crate) fn header(count: usize) -> BundleHeader {
         table_offset: BundleHeader::SIZE as u64,
         total_len: contents(count) + 3 * PAGE,
         content_checksum: 0,
+        isolation: Isolation::Tables as u32,
         reserved: 0,
         header_checksum: 0,
     }
