@@ -1,16 +1,23 @@
-//! The functions that are in use: their checked plans, their idle instances, and the events that wait for one.
+//! The functions that are in use: their plans and templates, their idle instances, and the events that wait for one.
+//!
+//! A function takes memory from its first request until it has no instance left: its instances go, the one that was used
+//! longest ago first, when memory is short. What was never asked for costs four zero bytes that nobody touches.
 
-use crate::hw::domain::Domain;
+use crate::hw::domain::{Domain, Origin};
+use crate::hw::memory;
 use crate::hw::tables::Rights;
 use crate::hw::window::OutOfFrames;
 use crate::invocation::Event;
+use crate::template::Template;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use mayfly_abi::PAGE;
 use mayfly_abi::domain::STACK_TOP;
+use mayfly_core::call::Purpose;
 use mayfly_core::domain::{Missing, Space};
 use mayfly_core::image::{self, Image, Plan, RecordError};
+use mayfly_core::recency::{Link, Recency};
 
 /// A domain of a function, and what is decided about its memory.
 pub(crate) struct Instance {
@@ -18,90 +25,161 @@ pub(crate) struct Instance {
     pub(crate) space: Space<'static>,
 }
 
-/// One function that was asked for at least once.
-pub(crate) struct Function {
-    index: usize,
-    /// Kept for good: functions never leave the image.
-    pub(crate) plan: &'static Plan<'static>,
+/// A function in use.
+struct Function {
+    plan: Plan<'static>,
+    /// What every instance starts with; none until the initialisation has made it.
+    template: Option<Template>,
     #[expect(clippy::vec_box, reason = "an instance changes hands with every invocation: as a pointer, not as itself")]
     idle: Vec<Box<Instance>>,
     /// Instances there are, idle or running.
     instances: u32,
-    pub(crate) waiting: VecDeque<Event>,
+    waiting: VecDeque<Event>,
 }
 
-/// All functions of the image. Those never asked for cost nothing.
+/// All functions of the image.
 pub(crate) struct Catalog {
     bundle: &'static [u8],
     pub(crate) image: Image<'static>,
-    /// By index.
-    known: Vec<Function>,
+    /// By index in the image: the place in `functions` plus one, 0 if it is not in use.
+    places: &'static mut [[u8; 4]],
+    functions: Vec<Option<Box<Function>>>,
+    /// Empty places in `functions`.
+    empty: Vec<usize>,
+    /// Those with an idle instance, in order of last use.
+    recency: Recency,
+    links: Vec<Link>,
 }
 
 /// Why there is no instance.
 pub(crate) enum NoInstance {
-    /// As many run as the manifest allows: wait for one.
+    /// As many run as the manifest allows, or the function is being initialised: wait.
     Busy,
     /// Memory is used up.
     OutOfFrames,
 }
 
 impl Catalog {
-    /// The functions of a bundle whose header was checked.
-    pub(crate) fn new(bundle: &'static [u8], image: Image<'static>) -> Self {
-        Self { bundle, image, known: Vec::new() }
+    /// The functions of a bundle whose header was checked. `None`: not even their places fit into memory.
+    pub(crate) fn new(bundle: &'static [u8], image: Image<'static>) -> Option<Self> {
+        let places = memory::forever((image.len() as u64 * 4).div_ceil(PAGE))?;
+        Some(Self {
+            bundle,
+            image,
+            places: places.as_chunks_mut().0,
+            functions: Vec::new(),
+            empty: Vec::new(),
+            recency: Recency::new(),
+            links: Vec::new(),
+        })
     }
 
-    /// The function that a route leads to. Its record is checked the first time.
-    pub(crate) fn find(&mut self, route: &[u8]) -> Option<Result<usize, RecordError>> {
+    /// The function that a route leads to: its index, and its plan if the record holds.
+    pub(crate) fn find(&self, route: &[u8]) -> Option<(usize, Result<Plan<'static>, RecordError>)> {
         let found = self.image.find(route)?;
         let index = found.index();
-        if let Err(at) = self.place(index) {
-            match found.check() {
-                Ok(plan) => {
-                    let plan = Box::leak(Box::new(plan));
-                    let function = Function { index, plan, idle: Vec::new(), instances: 0, waiting: VecDeque::new() };
-                    self.known.insert(at, function);
-                }
-                Err(error) => return Some(Err(error)),
-            }
-        }
-        Some(Ok(index))
+        let plan = match self.place(index) {
+            Some(place) => Ok(self.at(place).plan),
+            None => found.check(),
+        };
+        Some((index, plan))
     }
 
-    fn place(&self, index: usize) -> Result<usize, usize> {
-        self.known.binary_search_by_key(&index, |function| function.index)
-    }
-
-    /// A function that was found before.
-    pub(crate) fn function(&mut self, index: usize) -> &mut Function {
-        match self.place(index) {
-            Ok(at) => &mut self.known[at],
-            Err(_) => panic!("function {index} was never found"),
+    /// The plan of a function that was found.
+    pub(crate) fn plan(&self, index: usize) -> Plan<'static> {
+        match (self.place(index), self.image.function(index)) {
+            (Some(place), _) => self.at(place).plan,
+            (None, Some(function)) => function.check().unwrap_or_else(|error| panic!("the image has changed: {error}")),
+            (None, None) => panic!("function {index} was never found"),
         }
     }
 
-    /// An instance to run: an idle one, or a new one.
-    pub(crate) fn take(&mut self, index: usize) -> Result<Box<Instance>, NoInstance> {
-        let bundle = self.bundle;
-        let function = self.function(index);
+    fn place(&self, index: usize) -> Option<usize> {
+        (u32::from_le_bytes(self.places[index]) as usize).checked_sub(1)
+    }
+
+    fn at(&self, place: usize) -> &Function {
+        self.functions[place].as_ref().unwrap_or_else(|| panic!("place {place} of the catalog is empty"))
+    }
+
+    fn at_mut(&mut self, place: usize) -> &mut Function {
+        self.functions[place].as_mut().unwrap_or_else(|| panic!("place {place} of the catalog is empty"))
+    }
+
+    /// The place of a function, which is in use from now on.
+    fn enter(&mut self, index: usize) -> usize {
+        if let Some(place) = self.place(index) {
+            return place;
+        }
+        let plan = self.plan(index);
+        let template = if plan.init.is_none() { Some(Template::new(plan.heap_pages())) } else { None };
+        let function = Function { plan, template, idle: Vec::new(), instances: 0, waiting: VecDeque::new() };
+        let place = self.empty.pop().unwrap_or_else(|| {
+            self.functions.push(None);
+            self.links.push(Link::OUT);
+            self.functions.len() - 1
+        });
+        self.functions[place] = Some(Box::new(function));
+        self.places[index] = (place as u32 + 1).to_le_bytes();
+        place
+    }
+
+    /// Drops what is kept of a function if nothing needs it.
+    fn leave_if_unused(&mut self, place: usize) {
+        let function = self.at(place);
+        if function.instances == 0 && function.waiting.is_empty() {
+            let index = function.plan.index;
+            self.functions[place] = None;
+            self.empty.push(place);
+            self.places[index] = [0; 4];
+        }
+    }
+
+    /// An instance to run, and what for: an idle one or a new one, or one that is to initialise the function first.
+    pub(crate) fn take(&mut self, index: usize) -> Result<(Box<Instance>, Purpose), NoInstance> {
+        let place = self.enter(index);
+        let function = self.at_mut(place);
         if let Some(instance) = function.idle.pop() {
-            return Ok(instance);
+            if function.idle.is_empty() {
+                self.recency.remove(&mut self.links, place);
+            }
+            return Ok((instance, Purpose::Serve));
         }
-        if function.instances == function.plan.limits.concurrency {
+        let (purpose, most) = match &function.template {
+            Some(_) => (Purpose::Serve, function.plan.limits.concurrency),
+            None => (Purpose::Init, 1),
+        };
+        if function.instances == most {
             return Err(NoInstance::Busy);
         }
+        // It must not be dropped while others make room for it.
+        function.instances += 1;
         let plan = function.plan;
-        let made = self.with_room(|| make(plan, bundle));
-        let instance = Box::new(made.map_err(|OutOfFrames| NoInstance::OutOfFrames)?);
-        self.function(index).instances += 1;
-        Ok(instance)
+        let heap_pages = function.template.as_ref().map_or(0, Template::heap_pages);
+        let bundle = self.bundle;
+        match self.with_room(|| make(plan, heap_pages, bundle)) {
+            Ok(instance) => Ok((Box::new(instance), purpose)),
+            Err(OutOfFrames) => {
+                self.at_mut(place).instances -= 1;
+                self.leave_if_unused(place);
+                Err(NoInstance::OutOfFrames)
+            }
+        }
     }
 
     /// Gives a page of its own to an instance.
-    pub(crate) fn populate(&mut self, domain: &mut Domain, missing: &Missing) -> Result<(), OutOfFrames> {
+    pub(crate) fn populate(&mut self, instance: &mut Instance, missing: &Missing) -> Result<(), OutOfFrames> {
         let bundle = self.bundle;
-        self.with_room(|| populate(bundle, domain, missing))
+        let origin = match missing {
+            Missing::Response { index } => return self.with_room(|| instance.domain.touch_response(*index)),
+            Missing::Private { page, origin } => {
+                let template = self.place(instance.space.plan().index).and_then(|at| self.at(at).template.as_ref());
+                let frozen = template.and_then(|template| template.page(*page));
+                frozen.map_or_else(|| Origin::Image(&bundle[origin.clone()]), Origin::Template)
+            }
+        };
+        let Missing::Private { page, .. } = missing else { return Ok(()) };
+        self.with_room(|| instance.domain.add_private(*page, origin.clone()))
     }
 
     /// Makes something out of frames. If there are none, idle instances go until it works, or until none is left.
@@ -114,25 +192,62 @@ impl Catalog {
         }
     }
 
-    /// Takes back an instance that was reset, and hands out the event that waited longest for one.
-    pub(crate) fn give_back(&mut self, index: usize, instance: Box<Instance>) -> Option<Event> {
-        let function = self.function(index);
-        function.idle.push(instance);
-        function.waiting.pop_front()
+    /// Lets an event wait for an instance of its function.
+    pub(crate) fn wait(&mut self, event: Event) {
+        let place = self.enter(event.function);
+        self.at_mut(place).waiting.push_back(event);
     }
 
-    /// Drops an idle instance, so that its memory can serve another. False if there is none.
-    fn evict(&mut self) -> bool {
-        let Some(function) = self.known.iter_mut().find(|function| !function.idle.is_empty()) else { return false };
-        function.idle.pop();
+    /// The event that has waited longest for an instance of a function.
+    pub(crate) fn next_waiting(&mut self, index: usize) -> Option<Event> {
+        let place = self.place(index)?;
+        self.at_mut(place).waiting.pop_front()
+    }
+
+    /// The same, if there is an instance for it.
+    pub(crate) fn next_free(&mut self, index: usize) -> Option<Event> {
+        let place = self.place(index)?;
+        let function = self.at_mut(place);
+        let free = !function.idle.is_empty() || function.instances < function.plan.limits.concurrency;
+        if free { function.waiting.pop_front() } else { None }
+    }
+
+    /// Takes back an instance that was reset.
+    pub(crate) fn give_back(&mut self, index: usize, instance: Box<Instance>) {
+        let place = self.enter(index);
+        self.at_mut(place).idle.push(instance);
+        self.recency.touch(&mut self.links, place);
+    }
+
+    /// Ends an initialisation: what the instance holds is the template from now on, if it got that far.
+    pub(crate) fn initialised(&mut self, index: usize, instance: Box<Instance>, ready: bool) {
+        let place = self.enter(index);
+        let function = self.at_mut(place);
         function.instances -= 1;
+        if ready {
+            function.template = Some(Template::freeze(*instance));
+        } else {
+            self.leave_if_unused(place);
+        }
+    }
+
+    /// Drops the idle instance that was used longest ago, so that its memory can serve another. False if there is none.
+    fn evict(&mut self) -> bool {
+        let Some(place) = self.recency.oldest() else { return false };
+        let function = self.at_mut(place);
+        // The end of the stack is taken first, so its start is the oldest.
+        drop(function.idle.remove(0));
+        function.instances -= 1;
+        if function.idle.is_empty() {
+            self.recency.remove(&mut self.links, place);
+            self.leave_if_unused(place);
+        }
         true
     }
 }
 
-fn make(plan: &'static Plan<'static>, bundle: &'static [u8]) -> Result<Instance, OutOfFrames> {
+fn make(plan: Plan<'static>, heap_pages: u32, bundle: &'static [u8]) -> Result<Instance, OutOfFrames> {
     let mut domain = Domain::new()?;
-    let space = Space::new(plan, plan.heap_pages());
     for segment in plan.segments() {
         let rights = match segment.rights {
             image::Rights::Read => Rights::Constant,
@@ -144,15 +259,6 @@ fn make(plan: &'static Plan<'static>, bundle: &'static [u8]) -> Result<Instance,
         domain.map_image(segment.address, &bundle[start..start + segment.file_len as usize], rights)?;
     }
     // Every function uses the top of its stack: that fault is saved.
-    if let Some(missing) = space.missing(STACK_TOP - PAGE) {
-        populate(bundle, &mut domain, &missing)?;
-    }
-    Ok(Instance { domain, space })
-}
-
-fn populate(bundle: &'static [u8], domain: &mut Domain, missing: &Missing) -> Result<(), OutOfFrames> {
-    match missing {
-        Missing::Private { page, origin } => domain.add_private(*page, &bundle[origin.clone()]),
-        Missing::Response { index } => domain.touch_response(*index),
-    }
+    domain.add_private(STACK_TOP - PAGE, Origin::Image(&[]))?;
+    Ok(Instance { domain, space: Space::new(plan, heap_pages) })
 }

@@ -5,22 +5,29 @@ use crate::http::server::Server;
 use crate::hw::clock::ticks_in;
 use crate::hw::console::{Console, say};
 use crate::hw::window::Window;
-use crate::hw::{apic, cpu, ledger, memory};
-use crate::invocation::{Event, Invocation, Slice, Source};
+use crate::hw::{apic, cpu, fault, ledger, memory};
+use crate::invocation::{End, Event, Invocation, Source, Turn};
 use crate::net::Net;
 use crate::windows::Windows;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::fmt::Write;
 use mayfly_abi::ledger::Phase;
+use mayfly_core::call::Purpose;
+use mayfly_core::command_line::CommandLine;
 use mayfly_core::image::Plan;
 use mayfly_core::outcome::Outcome;
+use mayfly_core::schedule::{Line, Share};
 
 /// How long one invocation runs while others wait, in nanoseconds.
 const SLICE: u64 = 2_000_000;
 
 /// Most segments of a connection that are sent between two slices.
 const SEGMENTS: usize = 32;
+
+/// How long a stopped domain is held for the host to look at, in nanoseconds.
+const HELD: u64 = 2_000_000_000;
 
 /// Events and invocations that there is room for from the start; more are welcome.
 const EVENTS: usize = 64;
@@ -33,29 +40,44 @@ pub(crate) struct Executor {
     windows: Windows,
     /// Events that nobody looked at yet.
     events: VecDeque<Event>,
-    /// Invocations that can run, in the order in which they get the core.
-    runnable: VecDeque<Invocation>,
+    /// Invocations that can run, by line, each in the order in which they get the core.
+    new: VecDeque<Invocation>,
+    long: VecDeque<Invocation>,
+    share: Share,
+    /// Longest turn, in ticks.
+    slice: u64,
+    /// Invocations that lack memory. They go on when another one has ended.
+    starved: Vec<Invocation>,
     /// Frames went before the invocation whose turn it was.
     deferred: bool,
     invocations: u64,
     faults: u64,
+    hold_faults: bool,
+    verify_reset: bool,
     /// Ticks of work so far, and when the present work began.
     busy: u64,
     awake_since: u64,
 }
 
 impl Executor {
-    pub(crate) fn new(catalog: Catalog, net: Net) -> Self {
+    pub(crate) fn new(catalog: Catalog, net: Net, line: &CommandLine) -> Self {
+        let slice = ticks_in(SLICE);
         Self {
             catalog,
             net,
             server: Server::new(),
             windows: Windows::new(),
             events: VecDeque::with_capacity(EVENTS),
-            runnable: VecDeque::with_capacity(EVENTS),
+            new: VecDeque::with_capacity(EVENTS),
+            long: VecDeque::with_capacity(EVENTS),
+            share: Share::new(slice),
+            slice,
+            starved: Vec::new(),
             deferred: false,
             invocations: 0,
             faults: 0,
+            hold_faults: line.hold_faults,
+            verify_reset: line.verify_reset,
             busy: 0,
             awake_since: 0,
         }
@@ -72,12 +94,10 @@ impl Executor {
             while let Some(event) = self.events.pop_front() {
                 self.begin(event, now);
             }
-            if !self.runnable.is_empty() {
-                self.run();
-            } else if drained {
-                self.idle();
-            } else {
-                self.send_due();
+            match self.share.next(!self.new.is_empty(), !self.long.is_empty()) {
+                Some(line) => self.run(line),
+                None if drained => self.idle(),
+                None => self.send_due(),
             }
         }
     }
@@ -99,48 +119,86 @@ impl Executor {
 
     /// Gives an event an instance, or lets it wait for one, or answers that there is no memory.
     fn begin(&mut self, event: Event, now: u64) {
+        let start = cpu::ticks();
+        // Those that run come before those that have not begun.
+        if !self.starved.is_empty() {
+            return self.turn_away(event, now);
+        }
+        match self.catalog.take(event.function) {
+            Ok((instance, Purpose::Serve)) => match self.catalog.with_room(|| self.windows.response()) {
+                Ok(response) => {
+                    self.invocations += 1;
+                    self.new.push_back(Invocation::start(event, instance, response, self.invocations));
+                }
+                Err(_) => {
+                    let function = event.function;
+                    self.turn_away(event, now);
+                    self.catalog.give_back(function, instance);
+                }
+            },
+            Ok((instance, Purpose::Init)) => self.initialise(event, instance, now),
+            Err(NoInstance::Busy) => self.catalog.wait(event),
+            Err(NoInstance::OutOfFrames) => self.turn_away(event, now),
+        }
+        ledger::add_domain_work(cpu::ticks() - start);
+    }
+
+    /// Has a function initialised; the event waits for it.
+    fn initialise(&mut self, event: Event, instance: Box<Instance>, now: u64) {
         let function = event.function;
-        let instance = match self.catalog.take(function) {
-            Ok(instance) => instance,
-            Err(NoInstance::Busy) => {
-                self.catalog.function(function).waiting.push_back(event);
-                return;
-            }
-            Err(NoInstance::OutOfFrames) => return self.turn_away(event, now),
-        };
-        match self.catalog.with_room(|| self.windows.response()) {
-            Ok(response) => {
-                self.invocations += 1;
-                let invocation = Invocation::start(event, instance, response, self.invocations);
-                self.runnable.push_back(invocation);
+        let windows = self.catalog.with_room(|| Ok([self.windows.request()?, self.windows.response()?]));
+        match windows {
+            Ok(windows) => {
+                self.catalog.wait(event);
+                self.new.push_back(Invocation::initialise(function, instance, windows));
             }
             Err(_) => {
                 self.turn_away(event, now);
-                self.give_back(function, instance, now);
+                self.catalog.initialised(function, instance, false);
             }
         }
     }
 
     fn turn_away(&mut self, event: Event, now: u64) {
-        let plan = self.catalog.function(event.function).plan;
-        self.answer(event.source, &Outcome::Exhausted, None, plan, now);
+        let plan = self.catalog.plan(event.function);
+        self.faults += 1;
+        self.report(&Outcome::Exhausted, &plan);
+        self.answer(event.source, &Outcome::Exhausted, None, &plan, now);
         self.windows.keep_request(event.request);
     }
 
-    /// Runs the first invocation in line for at most the rest of its slice.
-    fn run(&mut self) {
-        let Some(mut invocation) = self.runnable.pop_front() else { return };
-        let length = ticks_in(SLICE);
+    /// Runs the first invocation of a line for at most the rest of its slice.
+    fn run(&mut self, line: Line) {
+        let queue = match line {
+            Line::New => &mut self.new,
+            Line::Long => &mut self.long,
+        };
+        let Some(mut invocation) = queue.pop_front() else { return };
         // Frames that are waiting go first, but only once: no flood of them keeps functions from running.
-        let mut slice = None;
-        self.net.interruptible(self.deferred, || slice = Some(invocation.run(length, &mut self.catalog)));
-        self.deferred = slice.is_none();
-        match slice {
-            Some(Slice::Over(outcome)) => return self.end(invocation, &outcome),
-            Some(Slice::Paused { used_up: true }) => self.runnable.push_back(invocation),
-            Some(Slice::Paused { used_up: false }) | None => self.runnable.push_front(invocation),
+        let mut turn = None;
+        self.net.interruptible(self.deferred, || turn = Some(invocation.run(self.slice, &mut self.catalog)));
+        self.deferred = turn.is_none();
+        if let Some((_, ran)) = turn {
+            self.share.book(line, ran);
+            ledger::add_domain_work(ran);
+        }
+        match turn {
+            Some((Turn::Over(end), _)) => return self.end(invocation, end),
+            Some((Turn::Starved, _)) => self.starve(invocation),
+            _ if invocation.line == Line::New => self.new.push_front(invocation),
+            _ if invocation.has_slice() => self.long.push_front(invocation),
+            _ => self.long.push_back(invocation),
         }
         self.send_due();
+    }
+
+    /// Lets an invocation wait for the memory of another. If none is left that could end, the last one that came has to.
+    fn starve(&mut self, invocation: Invocation) {
+        self.starved.push(invocation);
+        if self.new.is_empty() && self.long.is_empty() {
+            let last = self.starved.pop();
+            last.into_iter().for_each(|last| self.end(last, End::Outcome(Outcome::Exhausted)));
+        }
     }
 
     /// Sends what is due, but not for ever: answers go on being sent while functions compute or frames pour in.
@@ -154,26 +212,64 @@ impl Executor {
     }
 
     /// Answers first, cleans up after: the client does not wait for the reset.
-    fn end(&mut self, invocation: Invocation, outcome: &Outcome) {
-        let Invocation { source, function, mut instance, .. } = invocation;
+    fn end(&mut self, invocation: Invocation, end: End) {
         let now = cpu::ticks();
+        if let End::Outcome(outcome) = &end
+            && !matches!(outcome, Outcome::Done { .. })
+        {
+            self.faults += 1;
+            self.record(&invocation, outcome);
+            self.report(outcome, invocation.instance.space.plan());
+        }
+        let Invocation { source, function, mut instance, .. } = invocation;
         let (request, response) = instance.domain.finish();
-        let plan = instance.space.plan();
-        self.answer(source, outcome, Some(response), plan, now);
+        match (source, &end) {
+            (Some(source), End::Outcome(outcome)) => {
+                self.answer(source, outcome, Some(response), instance.space.plan(), now);
+            }
+            (_, end) => {
+                self.windows.keep_response(response);
+                self.end_waiting(function, end, now);
+            }
+        }
+        let cleaning = cpu::ticks();
         self.windows.keep_request(request);
-        instance.domain.reset();
+        if source.is_some() {
+            instance.domain.reset(instance.space.heap_start());
+            if self.verify_reset {
+                instance.domain.verify();
+            }
+            self.catalog.give_back(function, instance);
+        } else {
+            self.catalog.initialised(function, instance, matches!(end, End::Ready));
+        }
         ledger::count_invocation();
-        self.give_back(function, instance, now);
         let (used, total) = memory::count();
         ledger::set_frames(used, total);
+        ledger::add_domain_work(cpu::ticks() - cleaning);
+        self.long.extend(self.starved.drain(..));
+        self.begin_waiting(function, now);
     }
 
-    /// Tells whoever waits for an event, and the console if it went wrong.
-    fn answer(&mut self, source: Source, outcome: &Outcome, response: Option<Window>, plan: &Plan<'_>, now: u64) {
-        if !matches!(outcome, Outcome::Done { .. }) {
-            self.faults += 1;
-            self.report(outcome, plan);
+    /// After an initialisation that failed, those who wait for the function are told what it came to.
+    fn end_waiting(&mut self, function: usize, end: &End, now: u64) {
+        let End::Outcome(outcome) = end else { return };
+        let plan = self.catalog.plan(function);
+        while let Some(event) = self.catalog.next_waiting(function) {
+            self.answer(event.source, outcome, None, &plan, now);
+            self.windows.keep_request(event.request);
         }
+    }
+
+    /// An instance is free: whoever has waited longest for one gets it, and after an initialisation all who waited.
+    fn begin_waiting(&mut self, function: usize, now: u64) {
+        while let Some(event) = self.catalog.next_free(function) {
+            self.begin(event, now);
+        }
+    }
+
+    /// Tells whoever waits for an event what became of it.
+    fn answer(&mut self, source: Source, outcome: &Outcome, response: Option<Window>, plan: &Plan<'_>, now: u64) {
         if let Some(window) = self.server.complete(source, outcome, response, plan, self.faults, now) {
             self.windows.keep_response(window);
         }
@@ -182,10 +278,16 @@ impl Executor {
         ledger::stamp(Phase::Response);
     }
 
-    /// An instance is free again: whoever waited longest for one gets it.
-    fn give_back(&mut self, function: usize, instance: Box<Instance>, now: u64) {
-        if let Some(event) = self.catalog.give_back(function, instance) {
-            self.begin(event, now);
+    /// Leaves a record of what went wrong for the host, and holds the domain until the host has looked, if it wants to.
+    fn record(&self, invocation: &Invocation, outcome: &Outcome) {
+        let mut record = invocation.instance.domain.fault_record();
+        record.id = self.faults;
+        record.function = invocation.function as u64;
+        record.name[..outcome.name().len()].copy_from_slice(outcome.name().as_bytes());
+        fault::publish(&record);
+        let until = cpu::ticks() + ticks_in(HELD);
+        while self.hold_faults && fault::seen() < record.id && cpu::ticks() < until {
+            core::hint::spin_loop();
         }
     }
 

@@ -1,4 +1,5 @@
-//! One invocation: an event in a domain, run slice by slice until there is an outcome.
+//! One invocation: an event in a domain, run slice by slice until there is an outcome. So is an initialisation, whose
+//! event is that somebody waits for the function.
 
 use crate::catalog::{Catalog, Instance};
 use crate::hw::clock::{nanos, ticks_in};
@@ -6,7 +7,7 @@ use crate::hw::console;
 use crate::hw::cpu;
 use crate::hw::domain::Exit;
 use crate::hw::ledger;
-use crate::hw::random;
+use crate::hw::random::{self, Generator};
 use crate::hw::window::{OutOfFrames, Window};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -14,11 +15,12 @@ use mayfly_abi::PAGE;
 use mayfly_abi::call::{Code, RANDOM_MAX};
 use mayfly_abi::domain::REQUEST_BASE;
 use mayfly_abi::ledger::Phase;
-use mayfly_core::call::{Registers, Request};
+use mayfly_core::call::{Purpose, Registers, Request};
 use mayfly_core::claim::{Access, Claimed, Granted};
 use mayfly_core::fault::{Fault, Kind};
 use mayfly_core::http::response::check_headers;
 use mayfly_core::outcome::Outcome;
+use mayfly_core::schedule::Line;
 
 /// Who is waiting for an event's outcome. Only the part that made it knows what the number means.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,23 +35,38 @@ pub(crate) struct Event {
     pub(crate) request_len: u64,
 }
 
-/// How a slice ended.
-pub(crate) enum Slice {
+/// How a turn ended.
+pub(crate) enum Turn {
     /// The invocation has an outcome.
-    Over(Outcome),
-    /// It can go on; whether its slice is used up.
-    Paused { used_up: bool },
+    Over(End),
+    /// It can go on.
+    Paused,
+    /// It can go on once there is memory.
+    Starved,
+}
+
+/// Why an invocation is over.
+pub(crate) enum End {
+    /// Somebody is to be told.
+    Outcome(Outcome),
+    /// It was an initialisation, and it is done.
+    Ready,
 }
 
 /// An event that is being worked on.
 pub(crate) struct Invocation {
-    pub(crate) source: Source,
+    /// Who waits; nobody for an initialisation.
+    pub(crate) source: Option<Source>,
     pub(crate) function: usize,
     pub(crate) instance: Box<Instance>,
-    /// End of the slice that has begun, in ticks; 0 if it has to get one.
-    slice_end: u64,
+    /// Where it waits for its turns.
+    pub(crate) line: Line,
+    /// Ticks of running that are left of its slice.
+    slice: u64,
     /// Ticks that it may still run. Waiting for the core does not count.
     left: u64,
+    /// Made when the function asks.
+    random: Option<Box<Generator>>,
 }
 
 impl Invocation {
@@ -62,74 +79,102 @@ impl Invocation {
             panic!("the request window lost its first page");
         }
         instance.space.start(request_len);
-        let plan = instance.space.plan();
-        let left = ticks_in(u64::from(plan.limits.timeout_ms) * 1_000_000);
-        instance.domain.start(plan.entry, request, response, number);
+        instance.domain.start(instance.space.plan().entry, request, response, number);
         ledger::stamp(Phase::Domain);
-        Self { source, function, instance, slice_end: 0, left }
+        Self::new(Some(source), function, instance)
     }
 
-    /// Runs until its slice of `slice` ticks ends, the machine needs the core, or there is an outcome. A slice that was
-    /// interrupted goes on.
-    pub(crate) fn run(&mut self, slice: u64, catalog: &mut Catalog) -> Slice {
-        let now = cpu::ticks();
-        if self.slice_end == 0 {
-            self.slice_end = now + slice;
+    /// Lets a new instance initialise its function. Its windows hold nothing.
+    pub(crate) fn initialise(function: usize, mut instance: Box<Instance>, [request, response]: [Window; 2]) -> Self {
+        let Some(init) = instance.space.plan().init else { panic!("function {function} has no initialisation") };
+        instance.space.start(0);
+        instance.domain.start(init, request, response, 0);
+        Self::new(None, function, instance)
+    }
+
+    fn new(source: Option<Source>, function: usize, instance: Box<Instance>) -> Self {
+        let left = ticks_in(u64::from(instance.space.plan().limits.timeout_ms) * 1_000_000);
+        Self { source, function, instance, line: Line::New, slice: 0, left, random: None }
+    }
+
+    /// Runs until its slice of `slice` ticks ends, the machine needs the core, or there is an outcome. What is left of a
+    /// slice is kept for the next turn. Says also how many ticks it had.
+    pub(crate) fn run(&mut self, slice: u64, catalog: &mut Catalog) -> (Turn, u64) {
+        if self.slice == 0 {
+            self.slice = slice;
         }
-        let deadline = now.saturating_add(self.left);
-        let ended = self.run_until(deadline, catalog);
-        self.left = deadline.saturating_sub(cpu::ticks());
-        ended
+        let start = cpu::ticks();
+        let turn = self.run_until(start + self.slice.min(self.left), catalog);
+        let ran = cpu::ticks() - start;
+        self.left = self.left.saturating_sub(ran);
+        self.slice = self.slice.saturating_sub(ran);
+        match turn {
+            Turn::Paused if self.left == 0 => (Turn::Over(End::Outcome(Outcome::Deadline)), ran),
+            Turn::Paused if self.slice == 0 => {
+                self.line = Line::Long;
+                (turn, ran)
+            }
+            turn => (turn, ran),
+        }
     }
 
-    fn run_until(&mut self, deadline: u64, catalog: &mut Catalog) -> Slice {
-        let until = self.slice_end.min(deadline);
+    /// Whether the next turn is the rest of a slice that has begun.
+    pub(crate) fn has_slice(&self) -> bool {
+        self.slice > 0
+    }
+
+    fn run_until(&mut self, until: u64, catalog: &mut Catalog) -> Turn {
         ledger::stamp(Phase::Enter);
         loop {
-            match self.instance.domain.run(until) {
+            let ended = match self.instance.domain.run(until) {
                 Exit::Call { number, arguments: [rdi, rsi, rdx] } => {
-                    if let Some(outcome) = self.call(Registers { rax: number, rdi, rsi, rdx }, catalog) {
-                        ledger::stamp(Phase::Leave);
-                        return Slice::Over(outcome);
-                    }
+                    self.call(Registers { rax: number, rdi, rsi, rdx }, catalog)
                 }
                 Exit::Fault { vector, error, address, rip } => {
-                    if let Some(outcome) = self.fault(Fault::classify(vector, error, address, rip), catalog) {
-                        return Slice::Over(outcome);
-                    }
+                    self.fault(Fault::classify(vector, error, address, rip), catalog)
                 }
-                Exit::Deadline if until == deadline => return Slice::Over(Outcome::Deadline),
-                Exit::Deadline => {
-                    self.slice_end = 0;
-                    return Slice::Paused { used_up: true };
+                Exit::Interrupted => return Turn::Paused,
+            };
+            match ended {
+                Ok(None) => {}
+                Ok(Some(end)) => {
+                    ledger::stamp(Phase::Leave);
+                    return Turn::Over(end);
                 }
-                Exit::Interrupted => return Slice::Paused { used_up: false },
+                Err(OutOfFrames) => return Turn::Starved,
             }
         }
     }
 
     /// A fault is the end, unless it is the first touch of a page that the function may have.
-    fn fault(&mut self, fault: Fault, catalog: &mut Catalog) -> Option<Outcome> {
+    fn fault(&mut self, fault: Fault, catalog: &mut Catalog) -> Result<Option<End>, OutOfFrames> {
         use mayfly_core::fault::Access::{Read, Write};
         if fault.kind == Kind::Unmapped
             && let Some(Read(address) | Write(address)) = fault.access
             && let Some(missing) = self.instance.space.missing(address)
         {
-            return catalog.populate(&mut self.instance.domain, &missing).err().map(|_| Outcome::Exhausted);
+            catalog.populate(&mut self.instance, &missing)?;
+            return Ok(None);
         }
-        Some(Outcome::Killed(fault))
+        Ok(Some(End::Outcome(Outcome::Killed(fault))))
     }
 
-    /// Carries out a call. An outcome if it was the last one.
-    fn call(&mut self, registers: Registers, catalog: &mut Catalog) -> Option<Outcome> {
+    /// Carries out a call. An end if it was the last one. Without memory for it, the domain makes it again.
+    fn call(&mut self, registers: Registers, catalog: &mut Catalog) -> Result<Option<End>, OutOfFrames> {
+        let purpose = if self.source.is_some() { Purpose::Serve } else { Purpose::Init };
         let limit = self.instance.space.plan().limits.response;
-        let (code, value) = match registers.decode(limit).and_then(|request| self.carry_out(request, catalog)) {
+        let request = registers.decode(limit).and_then(|request| request.allowed(purpose));
+        let (code, value) = match request.and_then(|request| self.carry_out(request, catalog)) {
             Ok(Done::With(value)) => (Code::Ok, value),
-            Ok(Done::Over(outcome)) => return Some(outcome),
+            Ok(Done::Over(end)) => return Ok(Some(end)),
+            Ok(Done::Starved) => {
+                self.instance.domain.repeat_call();
+                return Err(OutOfFrames);
+            }
             Err(code) => (code, 0),
         };
         self.instance.domain.answer(code as u64, value);
-        None
+        Ok(None)
     }
 
     fn carry_out(&mut self, request: Request, catalog: &mut Catalog) -> Result<Done, Code> {
@@ -138,30 +183,35 @@ impl Invocation {
                 if !check_headers(self.instance.domain.response_headers(headers_len as usize)) {
                     return Err(Code::BadHeaders);
                 }
-                Ok(Done::Over(Outcome::Done { status, headers_len, body_len }))
+                Ok(Done::Over(End::Outcome(Outcome::Done { status, headers_len, body_len })))
             }
             Request::Log { text } => {
                 let text = self.check(text, Access::Read)?;
                 if self.make_present(&text, catalog).is_err() {
-                    return Ok(Done::Over(Outcome::Exhausted));
+                    return Ok(Done::Starved);
                 }
                 self.print(&text);
                 Ok(Done::With(0))
             }
             Request::Grow { pages } => self.instance.space.grow(pages).map(Done::With),
             Request::Clock => Ok(Done::With(nanos())),
-            Request::Ready => Err(Code::NotNow),
             Request::Random { out } => {
                 let out = self.check(out, Access::Write)?;
-                self.randomize(&out, catalog)
+                if self.make_present(&out, catalog).is_err() {
+                    return Ok(Done::Starved);
+                }
+                self.randomize(&out);
+                Ok(Done::With(0))
             }
             Request::Fail { reason, text } => {
                 let text = self.check(text, Access::Read)?;
                 if !text.is_empty() && self.make_present(&text, catalog).is_ok() {
                     self.print(&text);
                 }
-                Ok(Done::Over(Outcome::of_failure(reason, self.instance.domain.instruction())))
+                let outcome = Outcome::of_failure(reason, self.instance.domain.instruction());
+                Ok(Done::Over(End::Outcome(outcome)))
             }
+            Request::Ready => Ok(Done::Over(End::Ready)),
         }
     }
 
@@ -184,15 +234,11 @@ impl Invocation {
         console::print(b"\n");
     }
 
-    fn randomize(&mut self, out: &Granted, catalog: &mut Catalog) -> Result<Done, Code> {
-        if self.make_present(out, catalog).is_err() {
-            return Ok(Done::Over(Outcome::Exhausted));
-        }
+    fn randomize(&mut self, out: &Granted) {
         let mut bytes = [0; RANDOM_MAX as usize];
         let bytes = &mut bytes[..out.len() as usize];
-        random::fill(bytes);
+        self.random.get_or_insert_with(|| Box::new(random::generator())).fill(bytes);
         self.instance.domain.copy_in(out.address(), bytes);
-        Ok(Done::With(0))
     }
 
     /// Makes the pages that the function has not touched yet, as its own access would have done.
@@ -200,14 +246,13 @@ impl Invocation {
         if run.is_empty() {
             return Ok(());
         }
-        let Instance { domain, space } = &mut *self.instance;
         let (start, end) = (run.address(), run.address() + run.len());
         let mut page = start & !(PAGE - 1);
         while page < end {
-            if !domain.has(page)
-                && let Some(missing) = space.missing(page.max(start))
+            if !self.instance.domain.has(page)
+                && let Some(missing) = self.instance.space.missing(page.max(start))
             {
-                catalog.populate(domain, &missing)?;
+                catalog.populate(&mut self.instance, &missing)?;
             }
             page += PAGE;
         }
@@ -220,7 +265,9 @@ enum Done {
     /// Back to the function with a value.
     With(u64),
     /// The end of the invocation.
-    Over(Outcome),
+    Over(End),
+    /// Nothing yet: a page is missing, and there is no memory.
+    Starved,
 }
 
 // The head that `start` completes lies in the window's first page.

@@ -12,6 +12,7 @@ mod http;
 mod hw;
 mod invocation;
 mod net;
+mod template;
 mod windows;
 
 use bootloader_api::config::Mapping;
@@ -65,5 +66,6 @@ fn main(boot: &'static mut BootInfo) -> ! {
 
     let clock = clocks.settle();
     let net = Net::listen(nic, &line, &clock);
-    Executor::new(Catalog::new(bundle, image), net).serve()
+    let Some(catalog) = Catalog::new(bundle, image) else { refuse("too little memory for so many functions") };
+    Executor::new(catalog, net, &line).serve()
 }

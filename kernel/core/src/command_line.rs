@@ -16,15 +16,19 @@ enum Key {
     Gateway,
     TscHz,
     LapicHz,
+    HoldFaults,
+    VerifyReset,
     Device,
 }
 
 /// Every key, and the form of its value as [`scan`] reads it.
-const KEYS: [(&[u8], Key, &[u8]); 5] = [
+const KEYS: [(&[u8], Key, &[u8]); 7] = [
     (b"ip", Key::Address, b"d.d.d.d/d"),
     (b"gw", Key::Gateway, b"d.d.d.d"),
     (b"tsc_hz", Key::TscHz, b"d"),
     (b"lapic_hz", Key::LapicHz, b"d"),
+    (b"hold_faults", Key::HoldFaults, b"d"),
+    (b"verify_reset", Key::VerifyReset, b"d"),
     (b"virtio_mmio.device", Key::Device, b"u@0xh:d"),
 ];
 
@@ -39,6 +43,10 @@ pub struct CommandLine {
     pub tsc_hz: Option<u64>,
     /// `lapic_hz=N`: ticks a second of the local APIC timer at divisor 1.
     pub lapic_hz: Option<u64>,
+    /// `hold_faults=1`: keep a stopped domain until the host has looked at it (mayfly_abi::fault).
+    pub hold_faults: bool,
+    /// `verify_reset=1`: compare every domain with its template after it was reset, and panic on a difference.
+    pub verify_reset: bool,
     devices: [Device; DEVICES_MAX],
     device_count: usize,
 }
@@ -116,6 +124,8 @@ impl CommandLine {
             Key::Gateway => self.gateway = Some(unicast(&numbers)?),
             Key::TscHz => self.tsc_hz = Some(frequency(&numbers)?),
             Key::LapicHz => self.lapic_hz = Some(frequency(&numbers)?),
+            Key::HoldFaults => self.hold_faults = switch(&numbers)?,
+            Key::VerifyReset => self.verify_reset = switch(&numbers)?,
             Key::Device => {
                 let [size, address, irq, ..] = numbers;
                 let irq = u32::try_from(irq).map_err(|_| Why::BadValue)?;
@@ -133,10 +143,11 @@ impl fmt::Display for Notice<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "command line: `{}` is ignored: ", self.word.escape_ascii())?;
         f.write_str(match self.why {
-            Why::Unknown => "there is no such key; known are ip, gw, tsc_hz, lapic_hz and virtio_mmio.device",
+            Why::Unknown => "there is no such key; known are ip, gw, tsc_hz, lapic_hz, hold_faults, \
+                 verify_reset and virtio_mmio.device",
             Why::BadValue => {
-                "its value is not of the key's form: ip=A.B.C.D/LEN, gw=A.B.C.D, tsc_hz=N, lapic_hz=N, \
-                 virtio_mmio.device=SIZE@0xADDRESS:IRQ"
+                "its value is not of the key's form: ip=A.B.C.D/LEN, gw=A.B.C.D, tsc_hz=N, lapic_hz=N, hold_faults=0|1, \
+                 verify_reset=0|1, virtio_mmio.device=SIZE@0xADDRESS:IRQ"
             }
             Why::TooManyDevices => "only the first eight devices are used",
         })
@@ -154,4 +165,8 @@ fn unicast(octets: &Numbers) -> Result<Ipv4Addr, Why> {
 
 fn frequency(numbers: &Numbers) -> Result<u64, Why> {
     if numbers[0] > 0 { Ok(numbers[0]) } else { Err(Why::BadValue) }
+}
+
+fn switch(numbers: &Numbers) -> Result<bool, Why> {
+    if numbers[0] <= 1 { Ok(numbers[0] == 1) } else { Err(Why::BadValue) }
 }

@@ -34,7 +34,7 @@ pub enum Missing {
 /// The memory of one domain, as far as it is decided: the function's plan, and how far its heap has grown.
 #[derive(Clone, Debug)]
 pub struct Space<'a> {
-    plan: &'a Plan<'a>,
+    plan: Plan<'a>,
     /// Pages of heap that an invocation starts with.
     heap_start: u32,
     heap_pages: u32,
@@ -44,13 +44,13 @@ pub struct Space<'a> {
 impl<'a> Space<'a> {
     /// The memory of a domain for the function that `plan` describes. An initialisation has left `heap_start` pages of
     /// heap, which count towards the limit like all others.
-    pub fn new(plan: &'a Plan<'a>, heap_start: u32) -> Self {
+    pub fn new(plan: Plan<'a>, heap_start: u32) -> Self {
         Self { plan, heap_start, heap_pages: heap_start, request_len: 0 }
     }
 
     /// The function's plan.
-    pub fn plan(&self) -> &'a Plan<'a> {
-        self.plan
+    pub fn plan(&self) -> &Plan<'a> {
+        &self.plan
     }
 
     /// Starts an invocation whose request window holds `request_len` bytes. The heap is as at first.

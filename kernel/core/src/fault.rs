@@ -5,7 +5,8 @@
 use core::fmt;
 
 use mayfly_abi::PAGE;
-use mayfly_abi::domain::STACK_BASE;
+use mayfly_abi::domain::{STACK_BASE, STACK_TOP};
+use mayfly_abi::fault::FAULT_CALLERS;
 
 /// First address that no domain has: where the lower half of the address space ends.
 const USER_HALF_END: u64 = 1 << 47;
@@ -159,6 +160,24 @@ impl Fault {
             None => write!(out, "{} at {rip:#x}", self.kind.text()),
         }
     }
+}
+
+/// Who called whom, innermost first: the return addresses along the chain of frame pointers that starts at `rbp`.
+///
+/// `frame` reads the two words at an address of the domain. The chain is the function's claim: it ends where it leaves
+/// the stack or does not lead upwards.
+pub fn callers(mut rbp: u64, frame: impl Fn(u64) -> Option<[u64; 2]>) -> [u64; FAULT_CALLERS] {
+    let mut callers = [0; FAULT_CALLERS];
+    for caller in &mut callers {
+        let on_stack = rbp.is_multiple_of(8) && (STACK_BASE..STACK_TOP - 8).contains(&rbp);
+        let Some([up, back]) = on_stack.then(|| frame(rbp)).flatten() else { break };
+        *caller = back;
+        if up <= rbp {
+            break;
+        }
+        rbp = up;
+    }
+    callers
 }
 
 impl Kind {

@@ -103,6 +103,8 @@ pub struct Function<'a> {
 /// What a function's domain is made from. Every field has been checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan<'a> {
+    /// Position in the order of routes.
+    pub index: usize,
     /// Printable ASCII without spaces.
     pub name: &'a [u8],
     /// An address in an executable segment.
@@ -223,7 +225,7 @@ impl<'a> Function<'a> {
         if !bodies_fit || limits.timeout_ms == 0 || limits.concurrency == 0 {
             return Err(RecordError::Limits);
         }
-        Ok(Plan { name, entry: record.entry, init, limits, segments, segment_count })
+        Ok(Plan { index: self.index, name, entry: record.entry, init, limits, segments, segment_count })
     }
 }
 

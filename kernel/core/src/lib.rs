@@ -15,4 +15,6 @@ pub mod fault;
 pub mod http;
 pub mod image;
 pub mod outcome;
+pub mod recency;
+pub mod schedule;
 pub mod writer;

@@ -27,6 +27,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The name of what went wrong, as fault records have it; empty if nothing did.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done { .. } => "",
+            Self::Killed(fault) => fault.name(),
+            Self::Deadline => "deadline",
+            Self::OutOfMemory => "out-of-memory",
+            Self::Exhausted => "no-memory",
+        }
+    }
+
     /// What a function's own `Fail` call means.
     pub fn of_failure(reason: Reason, rip: u64) -> Self {
         match reason {

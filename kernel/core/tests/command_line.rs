@@ -119,7 +119,7 @@ fn a_notice_prints_one_line_whatever_the_word() {
     assert_eq!(
         printed[0],
         "command line: `f\\xff\\x7foo` is ignored: there is no such key; \
-         known are ip, gw, tsc_hz, lapic_hz and virtio_mmio.device"
+         known are ip, gw, tsc_hz, lapic_hz, hold_faults, verify_reset and virtio_mmio.device"
     );
     assert!(printed[1].starts_with("command line: `tsc_hz=a` is ignored: its value is not of the key's form"));
 }

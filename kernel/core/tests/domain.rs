@@ -20,7 +20,7 @@ fn with_space(test: impl FnOnce(&mut Space<'_>)) {
     let bytes = bundle(&["hello"]);
     let image = Image::open(&bytes).expect("a sound bundle");
     let plan = image.find(b"hello").expect("it is there").check().expect("it is sound");
-    test(&mut Space::new(&plan, 0));
+    test(&mut Space::new(plan, 0));
 }
 
 const DATA: u64 = PROGRAM_BASE + 2 * PAGE;

@@ -63,15 +63,14 @@ impl Incoming {
     /// Finds the function that `head` asks for and opens a window with the head's bytes.
     pub(crate) fn open(head: Head, bytes: &[u8], catalog: &mut Catalog, windows: &mut Windows) -> Result<Self, Stop> {
         let (route, _) = head::route(head.path.of(bytes));
-        let function = match catalog.find(route) {
+        let (function, limits) = match catalog.find(route) {
             None => {
                 let bodyless = matches!(head.framing, Framing::None | Framing::Length(0));
                 return Err(Stop::NotFound { keep_alive: head.keep_alive && bodyless });
             }
-            Some(Err(error)) => return Err(Stop::Damaged(error)),
-            Some(Ok(function)) => function,
+            Some((_, Err(error))) => return Err(Stop::Damaged(error)),
+            Some((function, Ok(plan))) => (function, plan.limits),
         };
-        let limits = catalog.function(function).plan.limits;
         let rest = match head.framing {
             Framing::None => Rest::Bytes(0),
             Framing::Length(len) if len > u64::from(limits.request) => return Err(Stop::TooLarge(limits.request)),

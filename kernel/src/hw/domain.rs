@@ -8,9 +8,14 @@ use super::tables::{Rights, Tables};
 use super::window::{OutOfFrames, Window};
 use super::{apic, cpu, traps};
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem::take;
 use mayfly_abi::PAGE;
-use mayfly_abi::domain::{HEAP_BASE, REQUEST_BASE, RESPONSE_BASE, STACK_TOP, USER_END};
+use mayfly_abi::domain::{REQUEST_BASE, RESPONSE_BASE, STACK_TOP, USER_END};
+use mayfly_abi::fault::FaultRecord;
+use mayfly_abi::wire::Wire;
+use mayfly_core::fault::callers;
 
 /// Why a domain stopped running.
 pub(crate) enum Exit {
@@ -18,21 +23,46 @@ pub(crate) enum Exit {
     Call { number: u64, arguments: [u64; 3] },
     /// It broke something. Resume it only if the page it missed was mapped.
     Fault { vector: u8, error: u64, address: u64, rip: u64 },
-    /// Its time slice is over. It can be resumed.
-    Deadline,
-    /// The machine needs the core for something else. It can be resumed.
+    /// Its time is over, or the machine needs the core for something else. It can be resumed.
     Interrupted,
 }
 
 /// Above so many pages, forgetting all translations is cheaper than forgetting each.
 const FLUSH_EACH: usize = 16;
 
+/// What a page starts as; zeros follow to its end.
+#[derive(Clone)]
+pub(crate) enum Origin {
+    /// Bytes of the image.
+    Image(&'static [u8]),
+    /// A page that the function's initialisation has left.
+    Template(Arc<Frame>),
+}
+
+impl Origin {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Image(bytes) => bytes,
+            Self::Template(frame) => &frame[..],
+        }
+    }
+}
+
 /// A page of data, stack or heap that only this domain has.
 struct Private {
     address: u64,
     frame: Frame,
-    /// What it starts as; zeros follow to the end of the page.
-    origin: &'static [u8],
+    origin: Origin,
+}
+
+impl Private {
+    /// Writes to the page what it starts as.
+    fn put_back(&mut self) {
+        let origin = self.origin.bytes();
+        let (start, rest) = self.frame.split_at_mut(origin.len());
+        start.copy_from_slice(origin);
+        rest.fill(0);
+    }
 }
 
 /// One function's protection domain.
@@ -40,6 +70,8 @@ pub(crate) struct Domain {
     // Dropped before the frames that it points to.
     tables: Tables,
     context: Box<Context>,
+    /// Pages of the image that are mapped.
+    image_pages: usize,
     private: Vec<Private>,
     windows: Option<(Window, Window)>,
 }
@@ -48,7 +80,7 @@ impl Domain {
     /// A domain in which nothing is mapped.
     pub(crate) fn new() -> Result<Self, OutOfFrames> {
         let tables = Tables::new().ok_or(OutOfFrames)?;
-        Ok(Self { tables, context: Box::new(Context::new()), private: Vec::new(), windows: None })
+        Ok(Self { tables, context: Box::new(Context::new()), image_pages: 0, private: Vec::new(), windows: None })
     }
 
     /// Maps bytes of the image, which start at a page boundary, straight from where they lie.
@@ -59,15 +91,17 @@ impl Domain {
         for offset in (0..bytes.len() as u64).step_by(PAGE as usize) {
             let table = self.tables.table_for(address + offset).ok_or(OutOfFrames)?;
             table.map(address + offset, start + offset, rights);
+            self.image_pages += 1;
         }
         Ok(())
     }
 
     /// Gives the domain a page of its own at `address` that starts as `origin`.
-    pub(crate) fn add_private(&mut self, address: u64, origin: &'static [u8]) -> Result<(), OutOfFrames> {
+    pub(crate) fn add_private(&mut self, address: u64, origin: Origin) -> Result<(), OutOfFrames> {
         let table = self.tables.table_for(address).ok_or(OutOfFrames)?;
         let mut frame = Frame::zeroed().ok_or(OutOfFrames)?;
-        frame[..origin.len()].copy_from_slice(origin);
+        let bytes = origin.bytes();
+        frame[..bytes.len()].copy_from_slice(bytes);
         table.map(address, frame.physical(), Rights::Data);
         self.private.push(Private { address, frame, origin });
         Ok(())
@@ -103,7 +137,7 @@ impl Domain {
             entry::CALL => Exit::Call { number: context.rax, arguments: [context.rdi, context.rsi, context.rdx] },
             vector if vector >= u64::from(traps::TIMER) => {
                 traps::acknowledge(vector as u8);
-                if cpu::ticks() >= until { Exit::Deadline } else { Exit::Interrupted }
+                Exit::Interrupted
             }
             vector => Exit::Fault {
                 vector: vector as u8,
@@ -111,6 +145,31 @@ impl Domain {
                 address: if vector == traps::PAGE_FAULT { cpu::fault_address() } else { 0 },
                 rip: context.rip,
             },
+        }
+    }
+
+    /// What is known of a domain that has stopped. The caller adds the fault's number and name, and the function.
+    pub(crate) fn fault_record(&self) -> FaultRecord {
+        let context = &self.context;
+        let frame = |address: u64| {
+            let page = self.tables.find(address)?;
+            let at = (address % PAGE) as usize;
+            page.get(at..at + 16).map(<[u64; 2]>::get)
+        };
+        FaultRecord {
+            id: 0,
+            function: 0,
+            invocation: context.invocation,
+            name: [0; 24],
+            vector: context.vector,
+            error: context.error,
+            address: if context.vector == traps::PAGE_FAULT { cpu::fault_address() } else { 0 },
+            page_table: self.tables.root(),
+            rip: context.rip,
+            flags: context.flags,
+            rsp: context.rsp,
+            registers: context.registers(),
+            callers: callers(context.rbp, frame),
         }
     }
 
@@ -159,6 +218,13 @@ impl Domain {
         response.chunk(0, len)
     }
 
+    /// Makes the domain repeat the call that it has just made, when it runs again.
+    pub(crate) fn repeat_call(&mut self) {
+        /// Bytes of the instruction.
+        const SYSCALL: u64 = 2;
+        self.context.rip -= SYSCALL;
+    }
+
     /// Whether a page is mapped.
     pub(crate) fn has(&self, address: u64) -> bool {
         self.tables.find(address).is_some()
@@ -179,33 +245,53 @@ impl Domain {
         (request, response)
     }
 
-    /// Puts back every page that was written, and gives the heap back. What was not touched costs nothing.
-    pub(crate) fn reset(&mut self) {
+    /// Puts back every page that was written, and gives the heap back from `heap_end` on. What was not touched costs
+    /// nothing. The page tables stay, for the next heap.
+    pub(crate) fn reset(&mut self, heap_end: u64) {
         let in_use = cpu::page_table() == self.tables.root();
-        let mut had_heap = false;
         let tables = &mut self.tables;
+        let mut changed = 0;
         self.private.retain_mut(|private| {
-            if private.address >= HEAP_BASE {
-                had_heap = true;
-                return false;
+            let keep = private.address < heap_end;
+            if keep && !tables.take_dirty(private.address) {
+                return true;
             }
-            if tables.take_dirty(private.address) {
-                let (start, rest) = private.frame.split_at_mut(private.origin.len());
-                start.copy_from_slice(private.origin);
-                rest.fill(0);
-                if in_use {
-                    cpu::flush(private.address);
-                }
+            if keep {
+                private.put_back();
+            } else {
+                tables.unmap(private.address);
             }
-            true
+            changed += 1;
+            if in_use && changed <= FLUSH_EACH {
+                cpu::flush(private.address);
+            }
+            keep
         });
-        if had_heap {
-            self.tables.drop_from(HEAP_BASE);
-            // Anywhere in the heap, not only at its start: a translation left over would lead to somebody else's frame.
-            if in_use {
-                cpu::flush_all();
-            }
+        if in_use && changed > FLUSH_EACH {
+            cpu::flush_all();
         }
+    }
+
+    /// The pages that were written, with their addresses; the domain ends.
+    pub(crate) fn into_written(mut self) -> impl Iterator<Item = (u64, Frame)> {
+        let private = take(&mut self.private).into_iter();
+        private.filter_map(move |private| {
+            self.tables.take_dirty(private.address).then_some((private.address, private.frame))
+        })
+    }
+
+    /// Panics unless the domain is as it was when it was made, but for pages that it has by now: each of them is as its
+    /// origin, and nothing else is mapped. The checking mode.
+    pub(crate) fn verify(&self) {
+        for Private { address, frame, origin } in &self.private {
+            let (start, rest) = frame.split_at(origin.bytes().len());
+            let same = start == origin.bytes() && rest.iter().all(|byte| *byte == 0);
+            assert!(same, "the page at {address:#x} was not put back");
+        }
+        let (mapped, dirty) = self.tables.census();
+        assert!(dirty == 0, "{dirty} pages are still marked as written");
+        let expected = self.image_pages + self.private.len();
+        assert!(mapped == expected, "{mapped} pages are mapped, of which {expected} belong there");
     }
 
     /// Forgets translations of `count` pages, if these tables are the ones in use.

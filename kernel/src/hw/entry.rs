@@ -60,7 +60,7 @@ pub(crate) struct Context {
     pub(crate) rdx: u64,
     pub(crate) rsi: u64,
     pub(crate) rdi: u64,
-    rbp: u64,
+    pub(super) rbp: u64,
     r8: u64,
     r9: u64,
     r10: u64,
@@ -70,8 +70,8 @@ pub(crate) struct Context {
     r14: u64,
     r15: u64,
     pub(crate) rip: u64,
-    flags: u64,
-    rsp: u64,
+    pub(super) flags: u64,
+    pub(super) rsp: u64,
     /// Why it stopped: an exception or interrupt vector, or [`CALL`].
     pub(super) vector: u64,
     /// The exception's error code.
@@ -123,6 +123,14 @@ impl Context {
         self.flags = USER_FLAGS;
         self.interrupted = 0;
         self.invocation = invocation;
+    }
+
+    /// The registers, for a fault record.
+    pub(super) fn registers(&self) -> [u64; 15] {
+        [
+            self.rax, self.rbx, self.rcx, self.rdx, self.rsi, self.rdi, self.rbp, self.r8, self.r9, self.r10, self.r11,
+            self.r12, self.r13, self.r14, self.r15,
+        ]
     }
 }
 

@@ -40,6 +40,12 @@ pub(crate) fn idle(busy: u64) {
     idles.write(idles.read() + 1);
 }
 
+/// Notes `ticks` of work on domains.
+pub(crate) fn add_domain_work(ticks: u64) {
+    let domains = word(offset_of!(Ledger, domains));
+    domains.write(domains.read() + ticks);
+}
+
 /// Notes that one more invocation has ended.
 pub(crate) fn count_invocation() {
     let count = word(offset_of!(Ledger, invocations));

@@ -8,6 +8,7 @@ pub(crate) mod cpu;
 pub(crate) mod domain;
 pub(crate) mod entry;
 pub(crate) mod exit;
+pub(crate) mod fault;
 pub(crate) mod ledger;
 pub(crate) mod memory;
 pub(crate) mod nic;

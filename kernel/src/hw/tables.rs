@@ -150,16 +150,26 @@ impl Tables {
         self.second.set_entry(slot(address, SPAN), 0);
     }
 
-    /// Drops the lowest-level tables from `address` up. The caller flushes.
-    pub(crate) fn drop_from(&mut self, address: u64) {
-        let second = &mut self.second;
-        self.lowest.retain(|(of, _)| {
-            let keep = (*of as u64) * SPAN < address;
-            if !keep {
-                second.set_entry(*of, 0);
+    /// Unmaps a page of the domain's own. The caller flushes it.
+    pub(crate) fn unmap(&mut self, address: u64) {
+        if let Some(table) = self.own(address) {
+            table.unmap(address);
+        }
+    }
+
+    /// Pages that are mapped, windows included, and how many of them are marked as written.
+    pub(crate) fn census(&self) -> (usize, usize) {
+        let (mut mapped, mut dirty) = (0, 0);
+        for address in (0..USER_END).step_by(SPAN as usize) {
+            let lowest = self.second.physical_at(slot(address, SPAN));
+            for at in (0..512).take_while(|_| lowest != 0) {
+                // SAFETY: as for `find`.
+                let entry = unsafe { (direct(lowest) as *const u64).add(at).read() };
+                mapped += usize::from(entry != 0);
+                dirty += usize::from(entry & Flags::DIRTY.bits() != 0);
             }
-            keep
-        });
+        }
+        (mapped, dirty)
     }
 
     /// What the domain sees at an address, if it is mapped: image, window or a page of its own.
