@@ -45,6 +45,9 @@ pub struct Args {
     /// auto takes kvm only if a quick timing shows that the processor itself runs the guest.
     #[arg(long, value_name = "NAME", default_value = "auto")]
     accel: accelerator::Choice,
+    /// Compare every domain with its template after each reset, and stop the machine on a difference.
+    #[arg(long)]
+    verify_reset: bool,
     /// Wait for gdb before the first instruction.
     #[arg(long)]
     gdb: bool,
@@ -61,6 +64,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let mut launch = Launch::new(&args.image).memory_mib(args.memory).port(args.port).accelerator(verdict.accelerator);
     if args.gdb {
         launch = launch.gdb(GDB_PORT);
+    }
+    if args.verify_reset {
+        launch = launch.kernel_argument("verify_reset=1");
     }
     let plan = launch.plan()?;
     if args.dry_run {

@@ -16,7 +16,7 @@ use mayfly_abi::PAGE;
 use mayfly_abi::domain::STACK_TOP;
 use mayfly_core::call::Purpose;
 use mayfly_core::domain::{Missing, Space};
-use mayfly_core::image::{self, Image, Plan, RecordError};
+use mayfly_core::image::{self, Image, Limits, Plan, RecordError};
 use mayfly_core::recency::{Link, Recency};
 
 /// A domain of a function, and what is decided about its memory.
@@ -74,15 +74,15 @@ impl Catalog {
         })
     }
 
-    /// The function that a route leads to: its index, and its plan if the record holds.
-    pub(crate) fn find(&self, route: &[u8]) -> Option<(usize, Result<Plan<'static>, RecordError>)> {
+    /// The function that a route leads to: its index, and its limits if the record holds.
+    pub(crate) fn find(&self, route: &[u8]) -> Option<(usize, Result<Limits, RecordError>)> {
         let found = self.image.find(route)?;
         let index = found.index();
-        let plan = match self.place(index) {
-            Some(place) => Ok(self.at(place).plan),
-            None => found.check(),
+        let limits = match self.place(index) {
+            Some(place) => Ok(self.at(place).plan.limits),
+            None => found.check().map(|plan| plan.limits),
         };
-        Some((index, plan))
+        Some((index, limits))
     }
 
     /// The plan of a function that was found.

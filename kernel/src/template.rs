@@ -22,12 +22,13 @@ impl Template {
     /// Freezes what an instance has written. Its stack is of no use to anybody.
     pub(crate) fn freeze(instance: Instance) -> Self {
         let heap_pages = instance.space.heap_pages();
-        let written = instance.domain.into_written();
-        let mut pages: Vec<_> = written
-            .filter(|(address, _)| !(STACK_BASE..STACK_TOP).contains(address))
-            .map(|(address, frame)| (address, Arc::new(frame)))
-            .collect();
-        pages.sort_unstable_by_key(|(address, _)| *address);
+        let mut pages = Vec::new();
+        for (address, frame) in instance.domain.into_written() {
+            if !(STACK_BASE..STACK_TOP).contains(&address) {
+                let at = pages.partition_point(|(of, _)| *of < address);
+                pages.insert(at, (address, Arc::new(frame)));
+            }
+        }
         Self { pages, heap_pages }
     }
 

@@ -28,6 +28,8 @@ pub mod entry;
 #[expect(unsafe_code, reason = "a global allocator is unsafe by its trait")]
 mod heap;
 mod line;
+#[expect(unsafe_code, reason = "a cell that is shared because there is one thread")]
+mod prepared;
 pub mod random;
 mod request;
 mod response;
@@ -35,6 +37,7 @@ mod response;
 mod window;
 
 pub use line::log;
+pub use prepared::Prepared;
 pub use request::{Headers, Request};
 pub use response::{Response, ResponseError};
 

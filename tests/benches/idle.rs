@@ -5,13 +5,14 @@
 use std::thread;
 use std::time::Duration;
 
+use mayfly_qemu::Launch;
 use mayfly_tests::{Guest, images};
 
 const TIME: Duration = Duration::from_secs(10);
 const CONNECTIONS: usize = 64;
 
 fn main() {
-    let guest = Guest::boot(images::all());
+    let guest = Guest::measured(Launch::new(images::all()));
     println!("just booted: {:.2} %", percent(&guest));
     let connections: Vec<_> = (0..CONNECTIONS).map(|_| guest.connect_and_ask()).collect();
     println!("with {} open connections: {:.2} %", connections.len(), percent(&guest));

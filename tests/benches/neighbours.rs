@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use mayfly_qemu::Launch;
 use mayfly_tests::{Connection, Exchange, Guest, Latencies, Request, images};
 
 /// Requests in each measurement.
@@ -14,7 +15,7 @@ const REQUESTS: usize = 2000;
 const AFTER: usize = 10_000;
 
 fn main() {
-    let guest = Guest::boot(images::all()).within(Duration::from_secs(1800));
+    let guest = Guest::measured(Launch::new(images::all())).within(Duration::from_secs(1800));
     for neighbours in [0, 1, 8] {
         println!("hello beside {neighbours} looping: {}", beside(&guest, neighbours));
     }

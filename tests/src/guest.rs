@@ -29,8 +29,13 @@ impl Guest {
         Self::serving(Launch::new(image))
     }
 
-    /// Starts a machine and waits until it serves.
+    /// Starts a machine that checks every domain after its reset, and waits until it serves.
     pub fn serving(launch: Launch) -> Self {
+        Self::measured(launch.kernel_argument("verify_reset=1"))
+    }
+
+    /// Starts a machine that does nothing but its work, and waits until it serves.
+    pub fn measured(launch: Launch) -> Self {
         let mut guest = Self::start(launch);
         while guest.ledger().is_none_or(|ledger| ledger.stamps[Phase::Listening as usize] == 0) {
             guest.machine.check().unwrap_or_else(|error| panic!("{error}"));

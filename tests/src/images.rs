@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 /// The example functions, by folder.
-const EXAMPLES: [&str; 6] = ["hello", "echo", "sha256", "qr", "json", "wordcount"];
+const EXAMPLES: [&str; 7] = ["hello", "echo", "sha256", "qr", "json", "wordcount", "factors"];
 /// The functions that attack the kernel.
 const HOSTILE: [&str; 8] = ["fault", "spin", "hog", "peek", "overflow", "badcall", "remember", "stale"];
 

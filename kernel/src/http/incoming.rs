@@ -69,7 +69,7 @@ impl Incoming {
                 return Err(Stop::NotFound { keep_alive: head.keep_alive && bodyless });
             }
             Some((_, Err(error))) => return Err(Stop::Damaged(error)),
-            Some((function, Ok(plan))) => (function, plan.limits),
+            Some((function, Ok(limits))) => (function, limits),
         };
         let rest = match head.framing {
             Framing::None => Rest::Bytes(0),

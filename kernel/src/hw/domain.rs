@@ -3,7 +3,7 @@
 //! The mechanism only: which page belongs where is decided in core. See it as a VMM sees a vCPU: `run` until it exits.
 
 use super::entry::{self, Context};
-use super::memory::Frame;
+use super::memory::{Frame, clear};
 use super::tables::{Rights, Tables};
 use super::window::{OutOfFrames, Window};
 use super::{apic, cpu, traps};
@@ -59,6 +59,9 @@ impl Private {
     /// Writes to the page what it starts as.
     fn put_back(&mut self) {
         let origin = self.origin.bytes();
+        if origin.is_empty() {
+            return clear(&mut self.frame);
+        }
         let (start, rest) = self.frame.split_at_mut(origin.len());
         start.copy_from_slice(origin);
         rest.fill(0);

@@ -8,6 +8,7 @@ use super::traps::Traps;
 use super::{exit, ledger};
 use bootloader_api::BootInfo;
 use bootloader_api::info::MemoryRegionKind;
+use core::arch::asm;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use linked_list_allocator::Heap;
@@ -23,11 +24,37 @@ const RUNS: usize = 8;
 /// Least memory with which the kernel starts, above the image.
 const LEAST: u64 = 3 << 20;
 
+/// Fills a page with zeros: in half as many instructions as `rep stosq`, which the compiler would make of a loop.
+#[inline(never)]
+pub(crate) fn clear(page: &mut Page) {
+    // SAFETY: sixteen rounds of 256 bytes are the page, which is aligned.
+    unsafe {
+        asm!(
+            "xorps {zero}, {zero}",
+            "2:",
+            ".set mayfly_at, 0",
+            ".rept 16",
+            "movaps [{at} + mayfly_at], {zero}",
+            ".set mayfly_at, mayfly_at + 16",
+            ".endr",
+            "add {at}, 256",
+            "dec {rounds:e}",
+            "jnz 2b",
+            zero = out(xmm_reg) _,
+            at = inout(reg) page.as_mut_ptr() => _,
+            rounds = inout(reg) PAGE as u32 / 256 => _,
+            options(nostack),
+        );
+    }
+}
+
 /// One page of physical memory, and the right to it.
 pub(crate) struct Frame(NonNull<Page>);
 
 // SAFETY: a frame is plain memory that one value owns; the direct map shows it to every core alike.
 unsafe impl Send for Frame {}
+// SAFETY: a shared frame is only read.
+unsafe impl Sync for Frame {}
 
 struct Pool {
     /// Memory never handed out: runs as `(next, end)`, physical.
@@ -50,7 +77,7 @@ impl Frame {
             // SAFETY: a frame on the list belongs to the pool, which left the next one's address in it.
             unsafe {
                 pool.returned = page.cast::<u64>().read();
-                *page.as_mut() = [0; PAGE as usize];
+                clear(page.as_mut());
             }
             pool.used += 1;
             return Some(Self(page));

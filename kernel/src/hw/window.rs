@@ -3,7 +3,7 @@
 //! A window brings its own lowest-level page tables, so lending it costs one entry for each 2 MiB. What a function
 //! leaves in a response window never has to be copied to be sent, and its domain is free at once.
 
-use super::memory::{Frame, Page};
+use super::memory::{Frame, Page, clear};
 use super::tables::{Rights, SPAN, Table, Tables};
 use alloc::vec::Vec;
 use mayfly_abi::PAGE;
@@ -128,7 +128,7 @@ impl Window {
         let dirty = self.tables[0].take_dirty(0);
         if let Some((_, first)) = self.frames.first_mut() {
             if dirty {
-                first.fill(0);
+                clear(first);
             } else {
                 first[..written].fill(0);
             }

@@ -36,7 +36,7 @@ fn counting() -> Guest {
     let mut machine = MachineType::all()[0].clone();
     // Otherwise a waiting machine's clock jumps to its next timer, and every client is too slow for it.
     machine.arguments.extend(["-icount", "sleep=on"].map(str::to_owned));
-    Guest::serving(Launch::new(images::all()).icount().machine(Box::leak(Box::new(machine))))
+    Guest::measured(Launch::new(images::all()).icount().machine(Box::leak(Box::new(machine))))
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod exhaustion;
 mod framing;
 mod http;
 mod idle;
+mod initialisation;
 mod isolation;
 mod load;
 mod network;
