@@ -71,6 +71,11 @@ impl Isolation {
             Self::None => "none",
         }
     }
+
+    /// The isolation with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|isolation| isolation.name() == name)
+    }
 }
 
 layout! {

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use crate::unfinished::Unfinished;
 use anyhow::{Context, Result, bail};
+use mayfly_abi::image::Isolation;
 use mayfly_abi::page_up;
 
 pub use compose::{ComposeError, compose};
@@ -49,6 +50,15 @@ pub struct Args {
     /// The image to write.
     #[arg(short, long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
     output: PathBuf,
+    /// What holds functions apart, whatever their manifests say: tables, tables-pcid or none.
+    ///
+    /// none is UNSAFE: functions run in ring 0 and reach everything. It is there to measure what isolation costs.
+    #[arg(long, value_name = "NAME", value_parser = isolation)]
+    isolation: Option<Isolation>,
+}
+
+fn isolation(name: &str) -> Result<Isolation, String> {
+    Isolation::named(name).ok_or_else(|| format!("it must be {}", manifest::isolation_rule()))
 }
 
 /// What was built.
@@ -63,7 +73,7 @@ pub struct Report {
 /// Carries out `mayfly build`.
 pub fn main(args: Args) -> Result<ExitCode> {
     let dirs = if args.dirs.is_empty() { examples()? } else { args.dirs };
-    let report = build(&dirs, &args.output)?;
+    let report = build(&dirs, &args.output, args.isolation)?;
     println!("{}: {} bytes", args.output.display(), report.image_len);
     for function in &report.functions {
         let Manifest { name, route, memory, timeout_ms, .. } = &function.manifest;
@@ -74,12 +84,13 @@ pub fn main(args: Args) -> Result<ExitCode> {
 }
 
 /// Builds the functions in `dirs`, the kernel and the loader, and writes their image to `output`: all of it or, on
-/// an error, nothing.
-pub fn build(dirs: &[PathBuf], output: &Path) -> Result<Report> {
+/// an error, nothing. `isolation` counts more than what the manifests say.
+pub fn build(dirs: &[PathBuf], output: &Path, isolation: Option<Isolation>) -> Result<Report> {
     if dirs.is_empty() {
         bail!("there is no function to build; `mayfly new NAME` makes one");
     }
-    let manifests = dirs.iter().map(|dir| Manifest::read(dir)).collect::<Result<Vec<_>, _>>()?;
+    let mut manifests = dirs.iter().map(|dir| Manifest::read(dir)).collect::<Result<Vec<_>, _>>()?;
+    manifests.iter_mut().for_each(|manifest| manifest.isolation = isolation.unwrap_or(manifest.isolation));
     Manifest::check_distinct(&manifests)?;
 
     let root = source::source_root()?;

@@ -158,7 +158,7 @@ fn build_image(image: &Path) -> Result<()> {
     functions.extend(HOSTILE.map(|name| hostile.join(name)));
     println!("Building {} functions, the kernel and its loader; the first time takes a minute or so.", functions.len());
     let started = Instant::now();
-    let report = build(&functions, image)?;
+    let report = build(&functions, image, None)?;
     println!("{IMAGE}: {} bytes, after {:.1} s. In it:", report.image_len, started.elapsed().as_secs_f64());
     for function in &report.functions {
         let size = show_size(function.image_len());

@@ -5,7 +5,9 @@ use std::{fs, io};
 
 use mayfly_abi::ABI_VERSION;
 use mayfly_abi::boot::{BOOT_BLOCK, BOOT_MAGIC, BOOT_VERSION, BootBlock};
-use mayfly_abi::image::{BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, RECORD_CHECKED};
+use mayfly_abi::image::{
+    BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, Isolation, RECORD_CHECKED,
+};
 use mayfly_abi::wire::{Wire, checksum};
 
 use crate::build::elf::{self, ElfError, Executable, Segment};
@@ -24,6 +26,8 @@ pub struct ImageFile {
     pub boot: BootBlock,
     /// The bundle's header.
     pub bundle: BundleHeader,
+    /// What holds its functions apart.
+    pub isolation: Isolation,
     /// The functions, sorted by route.
     pub functions: Vec<FunctionRecord>,
 }
@@ -89,6 +93,9 @@ pub enum Damage {
     /// A bit of the header is not what it was.
     #[error("the header of its bundle is damaged (wrong checksum); build the image again")]
     Header,
+    /// A way to hold functions apart that is none.
+    #[error("it asks for isolation {0}, which there is not; build the image again")]
+    Isolation(u64),
     /// The header contradicts the file.
     #[error("the header of its bundle and its boot block do not fit together; build the image again")]
     Layout,
@@ -123,12 +130,13 @@ impl ImageFile {
             .ok_or(Damage::NoBundle)?
             .bytes;
         let header = bundle_header(bundle)?;
+        let isolation = Isolation::try_from(u64::from(header.isolation)).map_err(Damage::Isolation)?;
         let functions = records(bundle, &header)?;
         if checksum(&bundle[BundleHeader::SIZE..]) != header.content_checksum {
             return Err(Damage::Contents);
         }
         let sections = executable.segments.iter().map(|segment| Section::new(segment, &boot)).collect();
-        Ok(Self { file_len: bytes.len() as u64, entry, sections, boot, bundle: header, functions })
+        Ok(Self { file_len: bytes.len() as u64, entry, sections, boot, bundle: header, isolation, functions })
     }
 }
 

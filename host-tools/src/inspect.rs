@@ -48,6 +48,7 @@ struct View {
     file_len: u64,
     format_version: u32,
     abi_version: u32,
+    isolation: &'static str,
     entry: u32,
     kernel_entry: u64,
     page_table: u64,
@@ -88,6 +89,7 @@ impl View {
             file_len: image.file_len,
             format_version: image.bundle.format_version,
             abi_version: image.bundle.abi_version,
+            isolation: image.isolation.name(),
             entry: image.entry,
             kernel_entry: image.boot.kernel_entry,
             page_table: image.boot.page_table,
@@ -142,8 +144,8 @@ impl FunctionView {
 
 impl fmt::Display for View {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file_len, format_version, abi_version, entry, image_end, .. } = self;
-        writeln!(out, "{file_len} bytes, format {format_version}, ABI version {abi_version}")?;
+        let Self { file_len, format_version, abi_version, isolation, entry, image_end, .. } = self;
+        writeln!(out, "{file_len} bytes, format {format_version}, ABI version {abi_version}, isolation {isolation}")?;
         writeln!(out, "entered at {entry:#x}, memory behind {image_end:#x} is free")?;
         writeln!(out, "\n{HEAD}", HEAD = Memory::HEAD)?;
         for section in &self.sections {

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use mayfly_abi::image::Isolation;
 use mayfly_qemu::{Ending, Error, Launch, Machine, MachineType, accelerator};
 
 use crate::build::DEFAULT_IMAGE;
@@ -82,6 +83,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
     .context("cannot catch Ctrl-C")?;
     let machine = plan.start()?;
     println!("{verdict}");
+    if image.isolation == Isolation::None {
+        println!("UNSAFE: this image has isolation `none`: its functions reach everything. Use it to measure only.");
+    }
     println!("{}, {} MiB, QEMU has process id {}", MachineType::all()[0].name, args.memory, machine.pid());
     for function in &image.functions {
         println!("http://127.0.0.1:{}/{}", machine.port(), text(&function.route));

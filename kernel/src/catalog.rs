@@ -4,6 +4,7 @@
 //! longest ago first, when memory is short. What was never asked for costs four zero bytes that nobody touches.
 
 use crate::hw::domain::{Domain, Origin};
+use crate::hw::isolation::Isolation;
 use crate::hw::memory;
 use crate::hw::tables::Rights;
 use crate::hw::window::OutOfFrames;
@@ -41,6 +42,7 @@ struct Function {
 pub(crate) struct Catalog {
     bundle: &'static [u8],
     pub(crate) image: Image<'static>,
+    isolation: &'static dyn Isolation,
     /// By index in the image: the place in `functions` plus one, 0 if it is not in use.
     places: &'static mut [[u8; 4]],
     functions: Vec<Option<Box<Function>>>,
@@ -61,11 +63,12 @@ pub(crate) enum NoInstance {
 
 impl Catalog {
     /// The functions of a bundle whose header was checked. `None`: not even their places fit into memory.
-    pub(crate) fn new(bundle: &'static [u8], image: Image<'static>) -> Option<Self> {
+    pub(crate) fn new(bundle: &'static [u8], image: Image<'static>, isolation: &'static dyn Isolation) -> Option<Self> {
         let places = memory::forever((image.len() as u64 * 4).div_ceil(PAGE))?;
         Some(Self {
             bundle,
             image,
+            isolation,
             places: places.as_chunks_mut().0,
             functions: Vec::new(),
             empty: Vec::new(),
@@ -156,8 +159,8 @@ impl Catalog {
         function.instances += 1;
         let plan = function.plan;
         let heap_pages = function.template.as_ref().map_or(0, Template::heap_pages);
-        let bundle = self.bundle;
-        match self.with_room(|| make(plan, heap_pages, bundle)) {
+        let (bundle, isolation) = (self.bundle, self.isolation);
+        match self.with_room(|| make(plan, heap_pages, bundle, isolation)) {
             Ok(instance) => Ok((Box::new(instance), purpose)),
             Err(OutOfFrames) => {
                 self.at_mut(place).instances -= 1;
@@ -246,8 +249,13 @@ impl Catalog {
     }
 }
 
-fn make(plan: Plan<'static>, heap_pages: u32, bundle: &'static [u8]) -> Result<Instance, OutOfFrames> {
-    let mut domain = Domain::new()?;
+fn make(
+    plan: Plan<'static>,
+    heap_pages: u32,
+    bundle: &'static [u8],
+    isolation: &'static dyn Isolation,
+) -> Result<Instance, OutOfFrames> {
+    let mut domain = Domain::new(isolation)?;
     for segment in plan.segments() {
         let rights = match segment.rights {
             image::Rights::Read => Rights::Constant,

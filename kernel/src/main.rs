@@ -51,6 +51,7 @@ fn main(boot: &'static mut BootInfo) -> ! {
 
     let Some(bundle) = hw::boot::bundle(boot) else { refuse("the loader found no bundle; build the image again") };
     let image = Image::open(bundle).unwrap_or_else(|error| refuse(error));
+    let isolation = hw::isolation::choose(image.isolation).unwrap_or_else(|why| refuse(why));
     let nic = hw::nic::init(line.devices(), &memory, &traps).unwrap_or_else(|why| {
         refuse(match why {
             Unusable::Absent => {
@@ -66,6 +67,8 @@ fn main(boot: &'static mut BootInfo) -> ! {
 
     let clock = clocks.settle();
     let net = Net::listen(nic, &line, &clock);
-    let Some(catalog) = Catalog::new(bundle, image) else { refuse("too little memory for so many functions") };
+    let Some(catalog) = Catalog::new(bundle, image, isolation) else {
+        refuse("too little memory for so many functions")
+    };
     Executor::new(catalog, net, &line).serve()
 }

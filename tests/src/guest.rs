@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mayfly_abi::ledger::{Ledger, Phase};
-use mayfly_qemu::{Ending, Launch, Machine};
+use mayfly_qemu::{Ending, Launch, Machine, MachineType};
 
 use crate::{Connection, Request, Response};
 
@@ -42,6 +42,14 @@ impl Guest {
             guest.pause("that the machine listens");
         }
         guest
+    }
+
+    /// Starts a machine that counts instructions, and whose clock follows the host's while it waits.
+    pub fn counting(image: &Path) -> Self {
+        let mut machine = MachineType::all()[0].clone();
+        // Otherwise a waiting machine's clock jumps to its next timer, and every client is too slow for it.
+        machine.arguments.extend(["-icount", "sleep=on"].map(str::to_owned));
+        Self::measured(Launch::new(image).icount().machine(Box::leak(Box::new(machine))))
     }
 
     /// Starts a machine and waits for nothing.

@@ -19,6 +19,14 @@ pub fn all() -> &'static Path {
     &IMAGE
 }
 
+/// The image with hello and the functions that measure the machine.
+pub fn measuring() -> &'static Path {
+    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
+        build("measuring.elf", ["functions/hello", "tests/functions/probe", "tests/functions/count"].map(str::to_owned))
+    });
+    &IMAGE
+}
+
 /// The image with nothing but hello.
 pub fn hello() -> &'static Path {
     static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| build("hello.elf", ["functions/hello".to_owned()]));

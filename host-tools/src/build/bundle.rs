@@ -14,7 +14,7 @@ const NO_SEGMENT: SegmentRecord =
 
 /// The bundle of `functions`, whose names and routes must be distinct. The same functions give the same bytes, in
 /// whatever order they come.
-pub(super) fn write(functions: &[Function]) -> Vec<u8> {
+pub(super) fn write(functions: &[Function], isolation: Isolation) -> Vec<u8> {
     let mut functions: Vec<&Function> = functions.iter().collect();
     functions.sort_by_key(|function| function.manifest.route.as_bytes());
 
@@ -37,7 +37,7 @@ pub(super) fn write(functions: &[Function]) -> Vec<u8> {
         table_offset: BundleHeader::SIZE as u64,
         total_len: bundle.len() as u64,
         content_checksum: checksum(&bundle[BundleHeader::SIZE..]),
-        isolation: Isolation::Tables as u32,
+        isolation: isolation as u32,
         reserved: 0,
         header_checksum: 0,
     };
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_header_describes_what_follows_it() {
-        let bundle = write(&[function("a", vec![memory(false, b"code", 4)])]);
+        let bundle = write(&[function("a", vec![memory(false, b"code", 4)])], Isolation::Tables);
         let header = BundleHeader::get(&bundle);
         assert_eq!(
             (header.magic, header.format_version, header.abi_version),
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn the_table_is_sorted_by_route_and_every_record_has_its_checksum() {
         let order = ["b", "a-", "a", "ab"];
-        let bundle = write(&order.map(|name| function(name, vec![])));
+        let bundle = write(&order.map(|name| function(name, vec![])), Isolation::Tables);
         let records: Vec<FunctionRecord> = bundle[BundleHeader::SIZE..][..4 * FunctionRecord::SIZE]
             .chunks(FunctionRecord::SIZE)
             .inspect(|bytes| assert_eq!(FunctionRecord::get(bytes).checksum, checksum(&bytes[..RECORD_CHECKED])))
@@ -147,10 +147,10 @@ mod tests {
     #[test]
     fn segments_lie_on_pages_of_their_own_and_zeros_take_no_room() {
         let code = vec![0x90; 5000];
-        let bundle = write(&[function(
-            "f",
-            vec![memory(false, &code, 5000), memory(true, b"data", 9000), memory(true, b"", 4096)],
-        )]);
+        let bundle = write(
+            &[function("f", vec![memory(false, &code, 5000), memory(true, b"data", 9000), memory(true, b"", 4096)])],
+            Isolation::Tables,
+        );
         let [text, data, zeros, unused] = FunctionRecord::get(&bundle[BundleHeader::SIZE..]).segments;
         assert_eq!((text.offset, text.file_len, text.flags), (PAGE, 5000, SEGMENT_EXECUTE));
         assert_eq!((data.offset, data.file_len, data.memory_len, data.flags), (3 * PAGE, 4, 9000, SEGMENT_WRITE));
@@ -163,6 +163,7 @@ mod tests {
     #[test]
     fn the_same_functions_give_the_same_bytes_in_any_order() {
         let (a, b) = (function("a", vec![memory(false, b"a", 1)]), function("b", vec![memory(false, b"b", 1)]));
-        assert_eq!(write(&[a.clone(), b.clone()]), write(&[b, a]));
+        let of = |functions: &[Function]| write(functions, Isolation::Tables);
+        assert_eq!(of(&[a.clone(), b.clone()]), of(&[b, a]));
     }
 }

@@ -6,6 +6,7 @@ use mayfly_abi::boot::{
     BOOT_BLOCK, BOOT_MAGIC, BOOT_VERSION, BootBlock, DEVICES, KERNEL, KERNEL_END, KERNEL_MAP, KERNEL_STACK,
     KERNEL_STACK_TOP, LOADER,
 };
+use mayfly_abi::image::Isolation;
 use mayfly_abi::wire::Wire;
 use mayfly_abi::{PAGE, page_up};
 
@@ -28,6 +29,17 @@ pub enum ComposeError {
     /// Two functions that the kernel could not tell apart.
     #[error(transparent)]
     Same(#[from] ManifestError),
+    /// Two functions that ask for different isolations.
+    #[error(
+        "{} asks for isolation `{}` and {} for `{}`, but an image has one; say which with --isolation",
+        first.file.display(), first.isolation.name(), second.file.display(), second.isolation.name()
+    )]
+    Isolation {
+        /// One manifest.
+        first: Box<Manifest>,
+        /// The other.
+        second: Box<Manifest>,
+    },
     /// The image ends where devices begin.
     #[error("the image would take {} MiB of memory, but {} MiB is the most; put fewer functions into it", .0 >> 20, DEVICES >> 20)]
     TooBig(u64),
@@ -45,7 +57,7 @@ pub fn compose(loader: &[u8], kernel: &[u8], functions: &[Function]) -> Result<V
     let kernel_loads = kernel.loads(KERNEL_MAP);
     let kernel_pages = pages_of(&kernel_loads);
 
-    let bundle = bundle::write(functions);
+    let bundle = bundle::write(functions, isolation(functions)?);
     let bundle_pages = kernel_pages.end..kernel_pages.end + bundle.len() as u64;
     let page_table = bundle_pages.end;
     if page_table > DEVICES {
@@ -81,6 +93,19 @@ pub fn compose(loader: &[u8], kernel: &[u8], functions: &[Function]) -> Result<V
     loads.push(Load::data(page_table, true, tables));
     // The loader lies below BOOT_BLOCK, so its entry point fits.
     Ok(image::write(loader.entry as u32, &loads)?)
+}
+
+/// The isolation that all functions ask for.
+fn isolation(functions: &[Function]) -> Result<Isolation, ComposeError> {
+    let Some(first) = functions.first() else { return Ok(Isolation::Tables) };
+    let isolation = first.manifest.isolation;
+    match functions.iter().find(|function| function.manifest.isolation != isolation) {
+        None => Ok(isolation),
+        Some(second) => Err(ComposeError::Isolation {
+            first: Box::new(first.manifest.clone()),
+            second: Box::new(second.manifest.clone()),
+        }),
+    }
 }
 
 /// Reads an executable that must lie in `room`.
@@ -176,6 +201,16 @@ mod tests {
         assert!(error.contains("make it smaller if it does not fit"), "{error}");
         let error = compose_kernel(start, &[(start, 7, b"text")]).expect_err("writable text");
         assert!(error.contains("both writable and executable"), "{error}");
+    }
+
+    #[test]
+    fn functions_that_ask_for_different_isolations_are_refused() {
+        let [a, mut b] = ["a", "b"].map(sample::function);
+        b.manifest.isolation = Isolation::None;
+        let error = compose(&sample::loader(), &sample::kernel(), &[a, b.clone()]).expect_err("two isolations");
+        assert!(error.to_string().contains("asks for isolation `tables` and"), "{error}");
+        let image = compose(&sample::loader(), &sample::kernel(), &[b]).expect("composed");
+        assert_eq!(ImageFile::parse(&image).expect("valid").bundle.isolation, Isolation::None as u32);
     }
 
     #[test]

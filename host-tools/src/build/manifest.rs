@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use mayfly_abi::domain::{BODY_MAX, MEMORY_MAX};
-use mayfly_abi::image::{NAME_MAX, ROUTE_MAX};
+use mayfly_abi::image::{Isolation, NAME_MAX, ROUTE_MAX};
 use mayfly_abi::{PAGE, page_up};
 use serde::Deserialize;
 
@@ -41,6 +41,8 @@ pub struct Manifest {
     pub response: u32,
     /// Most invocations at once.
     pub concurrency: u32,
+    /// What holds it and all others in its image apart.
+    pub isolation: Isolation,
 }
 
 /// Why a manifest cannot be used.
@@ -107,6 +109,7 @@ struct Written {
     response: String,
     #[serde(default = "eight")]
     concurrency: i64,
+    isolation: Option<String>,
 }
 
 fn four_mib() -> String {
@@ -183,6 +186,10 @@ impl Manifest {
                 return Err(wrong("concurrency", written.concurrency.into(), allowed));
             }
         };
+        let isolation = match written.isolation {
+            None => Isolation::Tables,
+            Some(name) => Isolation::named(&name).ok_or_else(|| wrong("isolation", name.into(), isolation_rule()))?,
+        };
         Ok(Self {
             file: file.into(),
             route: segment.into(),
@@ -193,6 +200,7 @@ impl Manifest {
             request: request as u32,
             response: response as u32,
             concurrency,
+            isolation,
         })
     }
 
@@ -230,6 +238,12 @@ pub fn name_rule() -> String {
     format!("1 to {NAME_MAX} of the characters a-z, 0-9 and `-`, and not start with `-`")
 }
 
+/// What an isolation may be, as the end of a sentence.
+pub(super) fn isolation_rule() -> String {
+    let names: Vec<_> = Isolation::ALL.iter().map(|isolation| format!("\"{}\"", isolation.name())).collect();
+    format!("one of {}", names.join(", "))
+}
+
 /// Whether `segment` may be a route: unreserved characters of RFC 3986, and not a relative segment.
 fn is_route(segment: &str) -> bool {
     (1..=ROUTE_MAX).contains(&segment.len())
@@ -259,6 +273,7 @@ mod tests {
                 request: 1 << 20,
                 response: 1 << 20,
                 concurrency: 8,
+                isolation: Isolation::Tables,
             }
         );
         assert_eq!(manifest.memory_pages(), 1024);
@@ -267,12 +282,14 @@ mod tests {
     #[test]
     fn every_key_is_heeded() {
         let text = "name = \"a-1\"\nroute = \"/A.b_c~\"\nmemory = \"65K\"\ntimeout = \"15min\"\n\
-                    request = \"0\"\nresponse = \"64M\"\nconcurrency = 1000";
+                    request = \"0\"\nresponse = \"64M\"\nconcurrency = 1000\n\
+                    isolation = \"tables-pcid\"";
         let manifest = parse(text).expect("valid");
         assert_eq!((manifest.name.as_str(), manifest.route.as_str()), ("a-1", "A.b_c~"));
         assert_eq!(manifest.memory, 68 << 10, "memory is counted in whole pages");
         assert_eq!(manifest.timeout_ms, 900_000);
         assert_eq!((manifest.request, manifest.response, manifest.concurrency), (0, 64 << 20, 1000));
+        assert_eq!(manifest.isolation, Isolation::TablesPcid);
     }
 
     #[test]
@@ -301,6 +318,7 @@ mod tests {
             ("concurrency = 0", "concurrency", "from 1 to 1000"),
             ("concurrency = 1001", "concurrency", "from 1 to 1000"),
             ("concurrency = -1", "concurrency", "from 1 to 1000"),
+            ("isolation = \"vm\"", "isolation", "one of \"tables\", \"tables-pcid\", \"none\""),
             ("route = \"hello\"", "route", "one path segment"),
             ("route = \"/\"", "route", "one path segment"),
             ("route = \"/a/b\"", "route", "one path segment"),

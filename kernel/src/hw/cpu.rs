@@ -5,10 +5,9 @@ use core::arch::asm;
 use core::arch::x86_64::{__cpuid_count, _rdtsc};
 use mayfly_abi::boot::DIRECT_MAP;
 use x86_64::VirtAddr;
-use x86_64::registers::control::{Cr3, Cr3Flags, Cr4, Cr4Flags};
+use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
 use x86_64::registers::model_specific::{GsBase, LStar, SFMask};
 use x86_64::registers::rflags::RFlags;
-use x86_64::structures::paging::PhysFrame;
 
 /// The time stamp counter.
 #[inline]
@@ -45,24 +44,44 @@ pub(crate) fn set_call_entry(entry: u64, core: u64) {
 
 /// The page table in use, as a physical address.
 pub(crate) fn page_table() -> u64 {
-    Cr3::read().0.start_address().as_u64()
+    Cr3::read_raw().0.start_address().as_u64()
 }
 
-/// Makes the page table at a physical address the one in use, unless it already is.
+/// With [`use_page_table`]'s number: the CPU keeps the translations that it has under that number (SDM 3A 4.10.4.1).
+pub(crate) const KEEP_TRANSLATIONS: u64 = 1 << 63;
+
+/// Makes the page table at a physical address the one in use, under a number if address spaces are numbered.
 ///
 /// # Safety
-/// The table maps the kernel as every table does, and lives for as long as it is in use.
-pub(crate) unsafe fn use_page_table(table: u64) {
-    if page_table() != table {
-        let frame = PhysFrame::containing_address(x86_64::PhysAddr::new_truncate(table));
-        // SAFETY: the caller vouches for the table.
-        unsafe { Cr3::write(frame, Cr3Flags::empty()) };
-    }
+/// The table maps the kernel as every table does, and lives for as long as it is in use. No other address space's
+/// translations are kept under the number.
+pub(crate) unsafe fn use_page_table(table: u64, number: u64) {
+    // SAFETY: the caller vouches for both.
+    unsafe { asm!("mov cr3, {}", in(reg) table | number, options(nostack, preserves_flags)) };
 }
 
-/// Forgets every translation of the current page table.
+/// Has the CPU keep the translations of address spaces apart by number, if it can.
+pub(crate) fn number_address_spaces() -> bool {
+    let can = __cpuid_count(1, 0).ecx & 1 << 17 != 0;
+    if can {
+        // SAFETY: the CPU has it, and the address space in use has number 0, as it must.
+        unsafe { Cr4::write(Cr4::read() | Cr4Flags::PCID) };
+    }
+    can
+}
+
+/// Lifts SMEP and SMAP for good: ring 0 may execute and touch what is open to ring 3.
+pub(crate) fn let_ring_0_use_user_pages() {
+    let barred = Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION | Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION;
+    // SAFETY: takes protections away, as the image asks.
+    unsafe { Cr4::write(Cr4::read() - barred) };
+}
+
+/// Forgets every translation of the address space in use.
 pub(crate) fn flush_all() {
-    x86_64::instructions::tlb::flush_all();
+    let (table, number) = Cr3::read_raw();
+    // SAFETY: the same table under the same number; nothing is kept.
+    unsafe { use_page_table(table.start_address().as_u64(), u64::from(number)) };
 }
 
 /// Forgets the translation of one page, and all cached upper levels (SDM 3A 4.10.4.1).

@@ -3,6 +3,7 @@
 //! The mechanism only: which page belongs where is decided in core. See it as a VMM sees a vCPU: `run` until it exits.
 
 use super::entry::{self, Context};
+use super::isolation::Isolation;
 use super::memory::{Frame, clear};
 use super::tables::{Rights, Tables};
 use super::window::{OutOfFrames, Window};
@@ -70,6 +71,7 @@ impl Private {
 
 /// One function's protection domain.
 pub(crate) struct Domain {
+    isolation: &'static dyn Isolation,
     // Dropped before the frames that it points to.
     tables: Tables,
     context: Box<Context>,
@@ -81,9 +83,16 @@ pub(crate) struct Domain {
 
 impl Domain {
     /// A domain in which nothing is mapped.
-    pub(crate) fn new() -> Result<Self, OutOfFrames> {
+    pub(crate) fn new(isolation: &'static dyn Isolation) -> Result<Self, OutOfFrames> {
         let tables = Tables::new().ok_or(OutOfFrames)?;
-        Ok(Self { tables, context: Box::new(Context::new()), image_pages: 0, private: Vec::new(), windows: None })
+        Ok(Self {
+            isolation,
+            tables,
+            context: Box::new(Context::new()),
+            image_pages: 0,
+            private: Vec::new(),
+            windows: None,
+        })
     }
 
     /// Maps bytes of the image, which start at a page boundary, straight from where they lie.
@@ -126,15 +135,17 @@ impl Domain {
         response.attach(&mut self.tables, RESPONSE_BASE);
         self.windows = Some((request, response));
         // As after a call: the stack is 16-byte aligned but for the return address, which is zero.
-        self.context.start(entry, STACK_TOP - 8, REQUEST_BASE, invocation);
+        self.context.start(entry, STACK_TOP - 8, REQUEST_BASE, invocation, self.isolation.in_ring_0());
     }
 
     /// Runs until the domain exits by itself, or until `until` (ticks), or until the machine needs the core.
     pub(crate) fn run(&mut self, until: u64) -> Exit {
         apic::arm(until);
-        self.tables.activate();
-        // SAFETY: the tables map the kernel and this domain; `start` and the CPU itself filled the context.
-        unsafe { entry::run(&mut self.context) };
+        // SAFETY: the tables map the kernel and this domain, and go only with it; `start` and the CPU filled the context.
+        unsafe {
+            self.isolation.activate(self.tables.root());
+            entry::run(&mut self.context);
+        }
         let context = &self.context;
         match context.vector {
             entry::CALL => Exit::Call { number: context.rax, arguments: [context.rdi, context.rsi, context.rdx] },
@@ -270,7 +281,9 @@ impl Domain {
             }
             keep
         });
-        if in_use && changed > FLUSH_EACH {
+        if !in_use {
+            self.isolation.outdate(self.tables.root());
+        } else if changed > FLUSH_EACH {
             cpu::flush_all();
         }
     }
@@ -300,7 +313,7 @@ impl Domain {
     /// Forgets translations of `count` pages, if these tables are the ones in use.
     fn flush(&self, pages: impl Iterator<Item = u64>, count: usize) {
         if cpu::page_table() != self.tables.root() {
-            return;
+            return self.isolation.outdate(self.tables.root());
         }
         if count > FLUSH_EACH {
             cpu::flush_all();
@@ -313,5 +326,6 @@ impl Domain {
 impl Drop for Domain {
     fn drop(&mut self) {
         entry::forget(&self.context);
+        self.isolation.outdate(self.tables.root());
     }
 }

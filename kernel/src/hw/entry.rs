@@ -8,7 +8,10 @@ use core::arch::{asm, global_asm};
 use core::fmt;
 use core::mem::offset_of;
 use core::ptr::{addr_of, addr_of_mut};
+use mayfly_abi::domain::USER_END;
 
+/// Selector of the kernel code segment.
+pub(super) const KERNEL_CODE: u16 = 0x08;
 /// Selector of the kernel data segment.
 pub(super) const KERNEL_DATA: u16 = 0x10;
 /// Selector of the user code segment, with its ring.
@@ -78,6 +81,9 @@ pub(crate) struct Context {
     pub(super) error: u64,
     /// Stopped between two instructions, so every register comes back. After a call, SSE and x87 are cleared.
     interrupted: u64,
+    /// Selectors of its code and data segments: of ring 3, unless the image goes without isolation.
+    code: u64,
+    data: u64,
     /// Number of the invocation, for a panic's last words.
     pub(super) invocation: u64,
 }
@@ -108,12 +114,14 @@ impl Context {
             vector: 0,
             error: 0,
             interrupted: 0,
+            code: 0,
+            data: 0,
             invocation: 0,
         }
     }
 
     /// Clears every register for a fresh invocation that starts at `entry` with one argument.
-    pub(super) fn start(&mut self, entry: u64, stack: u64, argument: u64, invocation: u64) {
+    pub(super) fn start(&mut self, entry: u64, stack: u64, argument: u64, invocation: u64, in_ring_0: bool) {
         (self.rax, self.rbx, self.rcx, self.rdx, self.rsi, self.rbp) = (0, 0, 0, 0, 0, 0);
         (self.r8, self.r9, self.r10, self.r11) = (0, 0, 0, 0);
         (self.r12, self.r13, self.r14, self.r15) = (0, 0, 0, 0);
@@ -123,6 +131,10 @@ impl Context {
         self.flags = USER_FLAGS;
         self.interrupted = 0;
         self.invocation = invocation;
+        (self.code, self.data) = match in_ring_0 {
+            true => (u64::from(KERNEL_CODE), u64::from(KERNEL_DATA)),
+            false => (u64::from(USER_CODE), u64::from(USER_DATA)),
+        };
     }
 
     /// The registers, for a fault record.
@@ -258,6 +270,8 @@ global_asm!(
     "jne 2f",
     // Fresh, or after a call: the fast way. RCX and R11 carry address and flags, which are the function's own.
     "fxrstor64 [rip + {clean}]",
+    "test byte ptr [rdi + {code}], 3",
+    "jz 3f",
     "mov rcx, [rdi + {rip}]",
     "mov r11, [rdi + {flags}]",
     "mov rsp, [rdi + {rsp}]",
@@ -266,10 +280,12 @@ global_asm!(
     // After an interrupt: every register comes back.
     "2:",
     "fxrstor64 [rdi]",
-    "push {user_data}",
+    // So does every way into a function in ring 0: `sysretq` leads to ring 3 only.
+    "3:",
+    "push [rdi + {data}]",
     "push [rdi + {rsp}]",
     "push [rdi + {flags}]",
-    "push {user_code}",
+    "push [rdi + {code}]",
     "push [rdi + {rip}]",
     "mov rcx, [rdi + {rcx}]",
     "mov r11, [rdi + {r11}]",
@@ -305,10 +321,14 @@ global_asm!(
     "jmp 3f",
     ".set mayfly_vector, mayfly_vector + 1",
     ".endr",
-    // On the stack, from here up: vector, error code, rip, cs, flags, rsp, ss.
+    // On the stack, from here up: vector, error code, rip, cs, flags, rsp, ss. In ring 0, the address tells a function
+    // without isolation from the kernel.
     "3:",
     "test byte ptr [rsp + 24], 3",
-    "jz 4f",
+    "jnz 5f",
+    "cmp qword ptr [rsp + 16], {user_end}",
+    "jae 4f",
+    "5:",
     "swapgs",
     "mov gs:[{scratch}], rax",
     "mov rax, gs:[{current}]",
@@ -383,8 +403,9 @@ global_asm!(
     error = const offset_of!(Context, error),
     interrupted = const offset_of!(Context, interrupted),
     kernel_data = const KERNEL_DATA,
-    user_code = const USER_CODE,
-    user_data = const USER_DATA,
+    code = const offset_of!(Context, code),
+    data = const offset_of!(Context, data),
+    user_end = const USER_END,
     call = const CALL,
     vectors = const VECTORS,
     clean = sym CLEAN,

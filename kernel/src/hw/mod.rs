@@ -9,6 +9,7 @@ pub(crate) mod domain;
 pub(crate) mod entry;
 pub(crate) mod exit;
 pub(crate) mod fault;
+pub(crate) mod isolation;
 pub(crate) mod ledger;
 pub(crate) mod memory;
 pub(crate) mod nic;

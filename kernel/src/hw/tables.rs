@@ -202,19 +202,13 @@ impl Tables {
         let slot = slot(address, SPAN);
         self.lowest.iter_mut().find(|(of, _)| *of == slot).map(|(_, table)| table)
     }
-
-    /// Makes these tables the ones in use.
-    pub(crate) fn activate(&self) {
-        // SAFETY: they map the kernel's half; `Drop` sees to it that they are not in use when they go.
-        unsafe { cpu::use_page_table(self.root()) };
-    }
 }
 
 impl Drop for Tables {
     fn drop(&mut self) {
         if cpu::page_table() == self.root() {
-            // SAFETY: the image's own tables are never dropped.
-            unsafe { cpu::use_page_table(boot_root()) };
+            // SAFETY: the image's own tables are never dropped, and nobody else's translations have number 0.
+            unsafe { cpu::use_page_table(boot_root(), 0) };
         }
     }
 }

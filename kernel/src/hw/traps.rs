@@ -86,8 +86,8 @@ pub(crate) fn init() -> Traps {
     let user_code = tables.segments.append(Descriptor::user_code_segment());
     // SAFETY: the task state lives in the static core.
     let task = tables.segments.append(unsafe { Descriptor::tss_segment_unchecked(&tables.task) });
-    let selectors = [kernel_data.0, user_data.0, user_code.0];
-    assert!(selectors == [entry::KERNEL_DATA, entry::USER_DATA, entry::USER_CODE]);
+    let selectors = [kernel_code.0, kernel_data.0, user_data.0, user_code.0];
+    assert!(selectors == [entry::KERNEL_CODE, entry::KERNEL_DATA, entry::USER_DATA, entry::USER_CODE]);
     let limit = size_of_val(&tables.gates) as u16 - 1;
     let gates = DescriptorTablePointer { limit, base: VirtAddr::from_ptr(&tables.gates) };
     // SAFETY: the tables are complete and static; the selectors are the ones they were given.

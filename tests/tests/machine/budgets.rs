@@ -6,8 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mayfly_abi::ledger::Phase;
-use mayfly_qemu::{Launch, MachineType};
-use mayfly_tests::{Guest, Request, images};
+use mayfly_tests::{Connection, Guest, Request, images};
 
 /// Most that a figure may differ from its budget, in percent of it.
 const TOLERANCE: u64 = 1;
@@ -21,6 +20,9 @@ fn budget(table: &str, key: &str) -> u64 {
     number.unwrap_or_else(|| panic!("budgets.toml has no {table}.{key}")).cast_unsigned()
 }
 
+/// Longer than it takes the client's acknowledgement to arrive.
+const QUIET: Duration = Duration::from_millis(20);
+
 /// The figure is as budgeted: neither more, nor so much less that the budget hides the next growth.
 #[track_caller]
 fn expect_budget(key: &str, measured: u64) {
@@ -31,26 +33,16 @@ fn expect_budget(key: &str, measured: u64) {
     assert!(measured + slack >= budget, "{key} takes only {measured} instructions: lower its budget of {budget}");
 }
 
-/// A machine that counts instructions and whose clock follows the host's while it waits.
-fn counting() -> Guest {
-    let mut machine = MachineType::all()[0].clone();
-    // Otherwise a waiting machine's clock jumps to its next timer, and every client is too slow for it.
-    machine.arguments.extend(["-icount", "sleep=on"].map(str::to_owned));
-    Guest::measured(Launch::new(images::all()).icount().machine(Box::leak(Box::new(machine))))
-}
-
 #[test]
 fn booting_takes_as_many_instructions_as_budgeted() {
-    let stamps = counting().ledger().expect("it serves").stamps;
+    let stamps = Guest::counting(images::all()).ledger().expect("it serves").stamps;
     expect_budget("listening", stamps[Phase::Listening as usize] - stamps[Phase::Entry as usize]);
 }
 
 #[test]
 fn a_hello_request_takes_as_many_instructions_as_budgeted() {
     const REQUESTS: usize = 50;
-    /// Longer than it takes the client's acknowledgement to arrive.
-    const QUIET: Duration = Duration::from_millis(20);
-    let guest = counting();
+    let guest = Guest::counting(images::all());
     let mut connection = guest.connect();
     let request = Request::get("/hello");
     let mut last = guest.settle(QUIET);
@@ -65,6 +57,55 @@ fn a_hello_request_takes_as_many_instructions_as_budgeted() {
     // its own, whose cost is none of the request's: the cheapest request had none to receive.
     println!("the first: {}, the others: {:?}", figures[0], &figures[1..]);
     expect_budget("request", figures[1..].iter().copied().min().unwrap_or_default());
+}
+
+/// What the domains take in one request on an open connection, in instructions: the cheapest of a few.
+fn domain_work(guest: &Guest, connection: &mut Connection, request: &Request) -> u64 {
+    const REQUESTS: usize = 5;
+    // The first one finds everything for the first time.
+    connection.ask(request);
+    let mut last = guest.settle(QUIET);
+    let figures = (0..REQUESTS).map(|_| {
+        assert_eq!(connection.ask(request).status, 200);
+        let now = guest.settle(QUIET);
+        now.domains - std::mem::replace(&mut last, now).domains
+    });
+    figures.min().unwrap_or_default()
+}
+
+#[test]
+fn a_domain_takes_as_many_instructions_as_budgeted_and_each_dirty_page_as_many_more() {
+    /// Instructions of the function itself, and more of them for each page.
+    const OWN: u64 = 11;
+    const OWN_PER_PAGE: u64 = 4;
+    const PAGES: u64 = 16;
+    let guest = Guest::counting(images::measuring());
+    let mut connection = guest.connect();
+    let mut probe = |pages| {
+        let request = Request::get(format!("/probe?{}", "x".repeat(pages as usize)));
+        domain_work(&guest, &mut connection, &request) - OWN - OWN_PER_PAGE * pages
+    };
+    // Stack and response are the two pages that every request dirties.
+    let two_pages = probe(0);
+    expect_budget("domain", two_pages);
+    expect_budget("dirty_page", (probe(PAGES) - two_pages) / PAGES);
+}
+
+#[test]
+fn the_first_request_of_a_function_takes_as_many_more_instructions_as_budgeted() {
+    let guest = Guest::counting(images::all());
+    let mut connection = guest.connect();
+    let (other, request) = (Request::get("/echo"), Request::get("/hello"));
+    // Whether the client's acknowledgement comes by itself changes what a request takes, and a first request comes once.
+    // So the domains' share is compared, in which that does not show.
+    let mut domains = |request: &Request| {
+        let before = guest.settle(QUIET).domains;
+        assert_eq!(connection.ask(request).status, 200);
+        guest.settle(QUIET).domains - before
+    };
+    domains(&other);
+    let (first, second) = (domains(&request), domains(&request));
+    expect_budget("first_request", first - second);
 }
 
 #[test]

@@ -15,5 +15,6 @@ mod load;
 mod network;
 mod refuses;
 mod rejects;
+mod sharing;
 mod stale;
 mod vanishing;

@@ -1,0 +1,40 @@
+//! What holds domains apart, chosen by the image. docs/isolation.md walks through it.
+//!
+//! Every backend gives a domain its own page tables, since all programs are linked at the same address; they differ in what
+//! the CPU does when it goes from one to the other, and in what the program could reach if it wanted to.
+
+mod none;
+mod pcid;
+mod tables;
+
+use mayfly_abi::image;
+
+/// A way to hold domains apart. One core; a physical address of a top page table stands for an address space.
+pub(crate) trait Isolation: Sync {
+    /// Sets the CPU up. A sentence if it cannot do this.
+    fn prepare(&self) -> Result<(), &'static str>;
+
+    /// Makes an address space the one in use, unless it already is.
+    ///
+    /// # Safety
+    /// The table maps the kernel as every table does, and lives for as long as it is in use.
+    unsafe fn activate(&self, root: u64);
+
+    /// Pages were taken from an address space that is not in use, or it is gone: translations must not outlive that.
+    fn outdate(&self, root: u64);
+
+    /// Whether functions run in ring 0.
+    fn in_ring_0(&self) -> bool {
+        false
+    }
+}
+
+/// The backend that an image asks for. A new one is a file, and a line here.
+pub(crate) fn choose(wanted: image::Isolation) -> Result<&'static dyn Isolation, &'static str> {
+    let chosen: &'static dyn Isolation = match wanted {
+        image::Isolation::Tables => &tables::Tables,
+        image::Isolation::TablesPcid => &pcid::TABLES_PCID,
+        image::Isolation::None => &none::None,
+    };
+    chosen.prepare().map(|()| chosen)
+}

@@ -1,0 +1,28 @@
+//! No isolation: functions run in ring 0 and reach all of memory and every device. To measure what isolation costs.
+
+use super::Isolation;
+use crate::hw::console::say;
+use crate::hw::cpu;
+
+pub(super) struct None;
+
+impl Isolation for None {
+    fn prepare(&self) -> Result<(), &'static str> {
+        say!("mayfly: UNSAFE: this image runs functions in ring 0, with no isolation at all; use it to measure only");
+        cpu::let_ring_0_use_user_pages();
+        Ok(())
+    }
+
+    unsafe fn activate(&self, root: u64) {
+        if cpu::page_table() != root {
+            // SAFETY: the caller vouches for the table.
+            unsafe { cpu::use_page_table(root, 0) };
+        }
+    }
+
+    fn outdate(&self, _: u64) {}
+
+    fn in_ring_0(&self) -> bool {
+        true
+    }
+}
