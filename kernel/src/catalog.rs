@@ -48,6 +48,10 @@ pub(crate) struct Catalog {
     functions: Vec<Option<Box<Function>>>,
     /// Empty places in `functions`.
     empty: Vec<usize>,
+    /// Frames of all idle instances.
+    idle_frames: u64,
+    /// Frames that those which run may still come to need.
+    promised: u64,
     /// Those with an idle instance, in order of last use.
     recency: Recency,
     links: Vec<Link>,
@@ -72,6 +76,8 @@ impl Catalog {
             places: places.as_chunks_mut().0,
             functions: Vec::new(),
             empty: Vec::new(),
+            idle_frames: 0,
+            promised: 0,
             recency: Recency::new(),
             links: Vec::new(),
         })
@@ -146,6 +152,7 @@ impl Catalog {
             if function.idle.is_empty() {
                 self.recency.remove(&mut self.links, place);
             }
+            self.idle_frames -= instance.domain.frames();
             return Ok((instance, Purpose::Serve));
         }
         let (purpose, most) = match &function.template {
@@ -185,6 +192,29 @@ impl Catalog {
         self.with_room(|| instance.domain.add_private(*page, origin.clone()))
     }
 
+    /// Notes what those which run may still come to need: nobody else gets it.
+    pub(crate) fn promise(&mut self, frames: u64) {
+        self.promised = frames;
+    }
+
+    /// Frames that nobody uses, or that idle instances could give up, beyond what is promised.
+    pub(crate) fn spare_frames(&self) -> u64 {
+        (memory::free() + self.idle_frames).saturating_sub(self.promised)
+    }
+
+    /// Makes something out of frames for somebody to whom none were promised.
+    pub(crate) fn with_spare_room<T>(
+        &mut self,
+        make: impl FnMut() -> Result<T, OutOfFrames>,
+    ) -> Result<T, OutOfFrames> {
+        /// A page, and a table for it.
+        const MOST: u64 = 2;
+        if self.spare_frames() < MOST {
+            return Err(OutOfFrames);
+        }
+        self.with_room(make)
+    }
+
     /// Makes something out of frames. If there are none, idle instances go until it works, or until none is left.
     pub(crate) fn with_room<T>(&mut self, mut make: impl FnMut() -> Result<T, OutOfFrames>) -> Result<T, OutOfFrames> {
         loop {
@@ -218,6 +248,7 @@ impl Catalog {
     /// Takes back an instance that was reset.
     pub(crate) fn give_back(&mut self, index: usize, instance: Box<Instance>) {
         let place = self.enter(index);
+        self.idle_frames += instance.domain.frames();
         self.at_mut(place).idle.push(instance);
         self.recency.touch(&mut self.links, place);
     }
@@ -239,12 +270,13 @@ impl Catalog {
         let Some(place) = self.recency.oldest() else { return false };
         let function = self.at_mut(place);
         // The end of the stack is taken first, so its start is the oldest.
-        drop(function.idle.remove(0));
+        let oldest = function.idle.remove(0);
         function.instances -= 1;
         if function.idle.is_empty() {
             self.recency.remove(&mut self.links, place);
             self.leave_if_unused(place);
         }
+        self.idle_frames -= oldest.domain.frames();
         true
     }
 }

@@ -11,7 +11,6 @@ use crate::net::Net;
 use crate::windows::Windows;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::fmt::Write;
 use mayfly_abi::ledger::Phase;
 use mayfly_core::call::Purpose;
@@ -46,8 +45,8 @@ pub(crate) struct Executor {
     share: Share,
     /// Longest turn, in ticks.
     slice: u64,
-    /// Invocations that lack memory. They go on when another one has ended.
-    starved: Vec<Invocation>,
+    /// Events that wait for those which run to leave them enough memory.
+    short: VecDeque<Event>,
     /// Frames went before the invocation whose turn it was.
     deferred: bool,
     invocations: u64,
@@ -72,7 +71,7 @@ impl Executor {
             long: VecDeque::with_capacity(EVENTS),
             share: Share::new(slice),
             slice,
-            starved: Vec::new(),
+            short: VecDeque::new(),
             deferred: false,
             invocations: 0,
             faults: 0,
@@ -120,8 +119,10 @@ impl Executor {
     /// Gives an event an instance, or lets it wait for one, or answers that there is no memory.
     fn begin(&mut self, event: Event, now: u64) {
         let start = cpu::ticks();
-        // Those that run come before those that have not begun.
-        if !self.starved.is_empty() {
+        if !self.has_memory_for(&event) {
+            if self.short.len() < EVENTS {
+                return self.short.push_back(event);
+            }
             return self.turn_away(event, now);
         }
         match self.catalog.take(event.function) {
@@ -141,6 +142,17 @@ impl Executor {
             Err(NoInstance::OutOfFrames) => self.turn_away(event, now),
         }
         ledger::add_domain_work(cpu::ticks() - start);
+    }
+
+    /// Whether an event can begin, so that no invocation which runs could be left without memory, nor the event that has
+    /// waited longest for some. What runs alone may have all there is.
+    fn has_memory_for(&mut self, event: &Event) -> bool {
+        let running = self.new.iter().chain(&self.long);
+        let promised: u64 = running.map(Invocation::promised).sum();
+        self.catalog.promise(promised);
+        let need = |event: &Event| self.catalog.plan(event.function).frames();
+        let ahead = self.short.front().map_or(0, need);
+        (self.new.is_empty() && self.long.is_empty()) || self.catalog.spare_frames() >= ahead + need(event)
     }
 
     /// Has a function initialised; the event waits for it.
@@ -184,21 +196,11 @@ impl Executor {
         }
         match turn {
             Some((Turn::Over(end), _)) => return self.end(invocation, end),
-            Some((Turn::Starved, _)) => self.starve(invocation),
             _ if invocation.line == Line::New => self.new.push_front(invocation),
             _ if invocation.has_slice() => self.long.push_front(invocation),
             _ => self.long.push_back(invocation),
         }
         self.send_due();
-    }
-
-    /// Lets an invocation wait for the memory of another. If none is left that could end, the last one that came has to.
-    fn starve(&mut self, invocation: Invocation) {
-        self.starved.push(invocation);
-        if self.new.is_empty() && self.long.is_empty() {
-            let last = self.starved.pop();
-            last.into_iter().for_each(|last| self.end(last, End::Outcome(Outcome::Exhausted)));
-        }
     }
 
     /// Sends what is due, but not for ever: answers go on being sent while functions compute or frames pour in.
@@ -247,7 +249,6 @@ impl Executor {
         let (used, total) = memory::count();
         ledger::set_frames(used, total);
         ledger::add_domain_work(cpu::ticks() - cleaning);
-        self.long.extend(self.starved.drain(..));
         self.begin_waiting(function, now);
     }
 
@@ -261,9 +262,15 @@ impl Executor {
         }
     }
 
-    /// An instance is free: whoever has waited longest for one gets it, and after an initialisation all who waited.
+    /// An instance is free, and memory: whoever has waited longest gets them, and after an initialisation all who waited.
     fn begin_waiting(&mut self, function: usize, now: u64) {
         while let Some(event) = self.catalog.next_free(function) {
+            self.begin(event, now);
+        }
+        while let Some(event) = self.short.pop_front() {
+            if !self.has_memory_for(&event) {
+                return self.short.push_front(event);
+            }
             self.begin(event, now);
         }
     }

@@ -41,8 +41,6 @@ pub(crate) enum Turn {
     Over(End),
     /// It can go on.
     Paused,
-    /// It can go on once there is memory.
-    Starved,
 }
 
 /// Why an invocation is over.
@@ -118,6 +116,11 @@ impl Invocation {
         }
     }
 
+    /// Frames that it may still come to need.
+    pub(crate) fn promised(&self) -> u64 {
+        self.instance.space.plan().frames().saturating_sub(self.instance.domain.frames())
+    }
+
     /// Whether the next turn is the rest of a slice that has begun.
     pub(crate) fn has_slice(&self) -> bool {
         self.slice > 0
@@ -141,7 +144,8 @@ impl Invocation {
                     ledger::stamp(Phase::Leave);
                     return Turn::Over(end);
                 }
-                Err(OutOfFrames) => return Turn::Starved,
+                // It was promised more than it has taken: the machine has less than the function's limit.
+                Err(OutOfFrames) => return Turn::Over(End::Outcome(Outcome::Exhausted)),
             }
         }
     }
@@ -159,7 +163,7 @@ impl Invocation {
         Ok(Some(End::Outcome(Outcome::Killed(fault))))
     }
 
-    /// Carries out a call. An end if it was the last one. Without memory for it, the domain makes it again.
+    /// Carries out a call. An end if it was the last one.
     fn call(&mut self, registers: Registers, catalog: &mut Catalog) -> Result<Option<End>, OutOfFrames> {
         let purpose = if self.source.is_some() { Purpose::Serve } else { Purpose::Init };
         let limit = self.instance.space.plan().limits.response;
@@ -167,10 +171,7 @@ impl Invocation {
         let (code, value) = match request.and_then(|request| self.carry_out(request, catalog)) {
             Ok(Done::With(value)) => (Code::Ok, value),
             Ok(Done::Over(end)) => return Ok(Some(end)),
-            Ok(Done::Starved) => {
-                self.instance.domain.repeat_call();
-                return Err(OutOfFrames);
-            }
+            Ok(Done::Starved) => return Err(OutOfFrames),
             Err(code) => (code, 0),
         };
         self.instance.domain.answer(code as u64, value);
@@ -266,7 +267,7 @@ enum Done {
     With(u64),
     /// The end of the invocation.
     Over(End),
-    /// Nothing yet: a page is missing, and there is no memory.
+    /// Nowhere: a page is missing, and there is no memory.
     Starved,
 }
 

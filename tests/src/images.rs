@@ -22,7 +22,8 @@ pub fn all() -> &'static Path {
 /// The image with hello and the functions that measure the machine.
 pub fn measuring() -> &'static Path {
     static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
-        build("measuring.elf", ["functions/hello", "tests/functions/probe", "tests/functions/count"].map(str::to_owned))
+        let measuring = ["probe", "count", "random", "touch"].map(|name| format!("tests/functions/{name}"));
+        build("measuring.elf", ["functions/hello".to_owned()].into_iter().chain(measuring))
     });
     &IMAGE
 }

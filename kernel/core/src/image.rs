@@ -5,7 +5,9 @@
 
 mod error;
 
-use mayfly_abi::domain::{BODY_MAX, HEAP_BASE, MEMORY_MAX, PROGRAM_BASE, PROGRAM_END, USER_END};
+use mayfly_abi::domain::{
+    BODY_MAX, HEAP_BASE, MEMORY_MAX, PROGRAM_BASE, PROGRAM_END, RESPONSE_BODY, STACK_BASE, STACK_TOP, USER_END,
+};
 use mayfly_abi::image::{
     BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, Isolation, NAME_MAX, RECORD_CHECKED,
     ROUTE_MAX, SEGMENT_EXECUTE, SEGMENT_WRITE, SEGMENTS, SegmentRecord,
@@ -17,6 +19,8 @@ pub use error::{ImageError, RecordError};
 
 const HEADER_SIZE: usize = BundleHeader::SIZE;
 const RECORD_SIZE: usize = FunctionRecord::SIZE;
+/// Pages that one lowest-level page table maps.
+const TABLE_PAGES: u64 = 512;
 
 /// A view of a bundle whose header holds.
 #[derive(Clone, Copy, Debug)]
@@ -233,6 +237,16 @@ impl Plan<'_> {
     /// The program's segments, in the order of the record.
     pub fn segments(&self) -> &[Segment] {
         &self.segments[..self.segment_count]
+    }
+
+    /// The most frames that an invocation can come to need: private memory, stack, response and page tables.
+    pub fn frames(&self) -> u64 {
+        /// The upper levels, stack and start of the program, and one that a run of pages may straddle, three times.
+        const TABLES: u64 = 3 + 1 + 3;
+        let response = (RESPONSE_BODY + u64::from(self.limits.response)).div_ceil(PAGE);
+        let pages = u64::from(self.limits.memory_pages) + (STACK_TOP - STACK_BASE) / PAGE + response;
+        let constant: u64 = self.segments().iter().map(|segment| u64::from(segment.pages)).sum();
+        pages + TABLES + (pages + constant) / TABLE_PAGES
     }
 
     /// Pages of static data.

@@ -161,7 +161,7 @@ impl Connection {
                         Err(reject) => self.refuse(Stop::Reject(reject), catalog, now),
                     }
                 }
-                State::Body(incoming) => match incoming.receive(&mut self.input, socket) {
+                State::Body(incoming) => match incoming.receive(&mut self.input, socket, catalog) {
                     Ok(true) => {
                         let State::Body(incoming) = replace(&mut self.state, State::Running) else {
                             panic!("the state changed under its match");

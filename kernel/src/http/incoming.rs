@@ -77,8 +77,8 @@ impl Incoming {
             Framing::Length(len) => Rest::Bytes(len),
             Framing::Chunked => Rest::Chunks(Decoder::new()),
         };
-        let mut window = catalog.with_room(|| windows.request())?;
-        window.write(REQUEST_BYTES as usize, bytes)?;
+        let mut window = catalog.with_spare_room(|| windows.request())?;
+        catalog.with_spare_room(|| window.write(REQUEST_BYTES as usize, bytes))?;
         Ok(Self {
             function,
             head,
@@ -98,11 +98,16 @@ impl Incoming {
     }
 
     /// Takes what has arrived: first what came with the head, then from the socket. True once the body is whole.
-    pub(crate) fn receive(&mut self, input: &mut Vec<u8>, socket: &mut tcp::Socket<'static>) -> Result<bool, Stop> {
-        let (consumed, mut done) = self.take(input)?;
+    pub(crate) fn receive(
+        &mut self,
+        input: &mut Vec<u8>,
+        socket: &mut tcp::Socket<'static>,
+        catalog: &mut Catalog,
+    ) -> Result<bool, Stop> {
+        let (consumed, mut done) = self.take(input, catalog)?;
         input.drain(..consumed);
         while !done && socket.can_recv() {
-            let taken = socket.recv(|bytes| match self.take(bytes) {
+            let taken = socket.recv(|bytes| match self.take(bytes, catalog) {
                 Ok((consumed, done)) => (consumed, Ok(done)),
                 Err(stop) => (0, Err(stop)),
             });
@@ -121,13 +126,13 @@ impl Incoming {
     }
 
     /// Takes bytes that belong to the body: how many, and whether it is whole.
-    fn take(&mut self, bytes: &[u8]) -> Result<(usize, bool), Stop> {
+    fn take(&mut self, bytes: &[u8], catalog: &mut Catalog) -> Result<(usize, bool), Stop> {
         let (window, start, len, limit) = (&mut self.window, self.start, &mut self.len, self.limit);
         let mut store = |bytes: &[u8]| -> Result<(), Stop> {
             if bytes.len() > limit as usize - *len {
                 return Err(Stop::TooLarge(limit));
             }
-            window.write(start + *len, bytes)?;
+            catalog.with_spare_room(|| window.write(start + *len, bytes))?;
             *len += bytes.len();
             Ok(())
         };

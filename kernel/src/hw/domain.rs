@@ -232,16 +232,15 @@ impl Domain {
         response.chunk(0, len)
     }
 
-    /// Makes the domain repeat the call that it has just made, when it runs again.
-    pub(crate) fn repeat_call(&mut self) {
-        /// Bytes of the instruction.
-        const SYSCALL: u64 = 2;
-        self.context.rip -= SYSCALL;
-    }
-
     /// Whether a page is mapped.
     pub(crate) fn has(&self, address: u64) -> bool {
         self.tables.find(address).is_some()
+    }
+
+    /// Frames that the domain holds, those of its response window included.
+    pub(crate) fn frames(&self) -> u64 {
+        let response = self.windows.as_ref().map_or(0, |(_, response)| response.frames());
+        (self.tables.count() + self.private.len() + response) as u64
     }
 
     /// The instruction that runs next.

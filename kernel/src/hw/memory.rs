@@ -142,6 +142,12 @@ pub(crate) fn physical(memory: &[u8]) -> u64 {
     memory.as_ptr() as u64 - direct(0)
 }
 
+/// Frames that nobody uses.
+pub(crate) fn free() -> u64 {
+    let (used, total) = count();
+    total - used
+}
+
 /// Frames in use, and frames there are.
 pub(crate) fn count() -> (u64, u64) {
     let pool = POOL.lock();

@@ -118,6 +118,11 @@ impl Tables {
         Some(Self { top, _third: third, second, lowest: Vec::new() })
     }
 
+    /// Tables there are, windows' not counted.
+    pub(crate) fn count(&self) -> usize {
+        3 + self.lowest.len()
+    }
+
     /// Physical address of the top table.
     pub(crate) fn root(&self) -> u64 {
         self.top.0.physical()

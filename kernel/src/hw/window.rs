@@ -112,6 +112,11 @@ impl Window {
         self.frames.last().map_or(0, |(last, _)| last + 1)
     }
 
+    /// Frames that the window holds.
+    pub(super) fn frames(&self) -> usize {
+        self.frames.len() + self.tables.len()
+    }
+
     /// Forgets everything, for the next owner.
     pub(crate) fn clear(&mut self) {
         if self.frames.len() > 1 {

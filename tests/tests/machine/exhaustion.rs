@@ -1,9 +1,10 @@
 //! A machine whose memory is used up says so, to the client that asks for more, and is as new when it is free again.
 
+use std::thread;
 use std::time::Duration;
 
 use mayfly_qemu::Launch;
-use mayfly_tests::{Guest, Request, images};
+use mayfly_tests::{Connection, Guest, Request, images};
 
 #[test]
 fn a_body_for_which_there_is_no_memory_gets_503_and_the_machine_recovers() {
@@ -33,5 +34,23 @@ fn a_body_for_which_there_is_no_memory_gets_503_and_the_machine_recovers() {
     }
     let response = guest.ask(&Request::post("/echo", vec![b'x'; 1 << 20]));
     assert_eq!((response.status, response.body.len()), (200, 1 << 20));
+    guest.expect_hello();
+}
+
+#[test]
+fn invocations_that_run_are_not_broken_for_want_of_memory() {
+    /// Two of these at once are more than there is.
+    const MEBIBYTES: &str = "8";
+    const CLIENTS: usize = 6;
+    let guest = Guest::serving(Launch::new(images::measuring()).memory_mib(24));
+    let statuses = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| guest.connect_and_ask()).collect();
+        let ask = |mut connection: Connection| connection.ask(&Request::post("/touch", MEBIBYTES)).status;
+        let clients: Vec<_> = clients.into_iter().map(|connection| scope.spawn(move || ask(connection))).collect();
+        // Small ones get through meanwhile.
+        guest.expect_hello();
+        clients.into_iter().map(|client| client.join().expect("a client failed")).collect::<Vec<_>>()
+    });
+    assert_eq!(statuses, [200; CLIENTS]);
     guest.expect_hello();
 }

@@ -13,6 +13,7 @@ mod initialisation;
 mod isolation;
 mod load;
 mod network;
+mod randomness;
 mod refuses;
 mod rejects;
 mod sharing;
