@@ -45,7 +45,7 @@ struct Exchange {
 }
 
 /// What the example functions are asked.
-const ANSWERS: [Exchange; 5] = [
+const ANSWERS: [Exchange; 6] = [
     Exchange { target: "/hello", body: Some("Ada"), status: 200, answer: "hello, Ada\n" },
     Exchange { target: "/echo", body: Some("one, two"), status: 200, answer: "one, two" },
     Exchange {
@@ -60,6 +60,7 @@ const ANSWERS: [Exchange; 5] = [
         status: 200,
         answer: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n",
     },
+    Exchange { target: "/factors", body: Some("90210"), status: 200, answer: "90210 = 2 * 3 * 5 * 31 * 97\n" },
     Exchange {
         target: "/wordcount",
         body: Some("written in C\n"),
