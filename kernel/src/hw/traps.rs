@@ -5,6 +5,7 @@
 
 use super::entry::{self, Core};
 use super::{apic, cpu};
+use core::arch::asm;
 use core::ptr::{addr_of, addr_of_mut};
 use core::sync::atomic::{AtomicBool, Ordering};
 use x86_64::instructions::tables::{lidt, load_tss};
@@ -97,6 +98,8 @@ pub(crate) fn init() -> Traps {
         SS::set_reg(kernel_data);
         load_tss(task);
         lidt(&gates);
+        // A CPU starts with a local table at address 0 (SDM 3A 10.1.1): functions must not have one.
+        asm!("lldt {0:x}", in(reg) 0_u16, options(nostack, preserves_flags));
     }
     if Star::write(user_code, user_data, kernel_code, kernel_data).is_err() {
         panic!("the segment table is not in the order that sysret needs");
