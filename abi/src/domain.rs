@@ -4,7 +4,7 @@
 //! 0x0000_0000            never mapped
 //! 0x0020_0000            guard page
 //! 0x0020_1000  RW-       stack, grows down from STACK_TOP
-//! 0x0024_0000            guard page
+//! 0x0024_0000  R-X       way back: a guard page too, for it cannot be written
 //! 0x0024_1000  R-X R-- RW-  the program: text, constants, data
 //! 0x1000_0000  R--       request window: RequestHead, then the bytes it points to
 //! 0x1800_0000  RW-       response window: headers at +0, body at +RESPONSE_BODY
@@ -17,6 +17,9 @@ use crate::wire::{Wire, layout};
 pub const STACK_BASE: u64 = 0x0020_1000;
 /// First address above the stack.
 pub const STACK_TOP: u64 = 0x0024_0000;
+/// A page of the kernel's through which an interrupted function goes on: three instructions, and the words that they
+/// load. No use to a function, and none of its memory.
+pub const WAY_BACK: u64 = STACK_TOP;
 /// Where a program's first segment may start, and where the function linker script puts it.
 pub const PROGRAM_BASE: u64 = 0x0024_1000;
 /// First address that no program segment may reach.

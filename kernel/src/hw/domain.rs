@@ -7,13 +7,13 @@ use super::isolation::Isolation;
 use super::memory::{Frame, clear};
 use super::tables::{Rights, Tables};
 use super::window::{OutOfFrames, Window};
-use super::{apic, cpu, traps};
+use super::{apic, cpu, traps, way_back};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem::take;
 use mayfly_abi::PAGE;
-use mayfly_abi::domain::{REQUEST_BASE, RESPONSE_BASE, STACK_TOP, USER_END};
+use mayfly_abi::domain::{REQUEST_BASE, RESPONSE_BASE, STACK_TOP, USER_END, WAY_BACK};
 use mayfly_abi::fault::FaultRecord;
 use mayfly_abi::wire::Wire;
 use mayfly_core::fault::callers;
@@ -82,14 +82,15 @@ pub(crate) struct Domain {
 }
 
 impl Domain {
-    /// A domain in which nothing is mapped.
+    /// A domain in which nothing is mapped but the way back from an interruption.
     pub(crate) fn new(isolation: &'static dyn Isolation) -> Result<Self, OutOfFrames> {
-        let tables = Tables::new().ok_or(OutOfFrames)?;
+        let mut tables = Tables::new().ok_or(OutOfFrames)?;
+        tables.table_for(WAY_BACK).ok_or(OutOfFrames)?.map(WAY_BACK, way_back::physical(), Rights::Text);
         Ok(Self {
             isolation,
             tables,
             context: Box::new(Context::new()),
-            image_pages: 0,
+            image_pages: 1,
             private: Vec::new(),
             windows: None,
         })

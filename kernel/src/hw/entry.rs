@@ -4,11 +4,12 @@
 //! whatever the reason, with the domain's registers saved in its [`Context`]. There is one kernel stack per core.
 
 use super::traps::{Tables, VECTORS};
+use super::way_back;
 use core::arch::{asm, global_asm};
 use core::fmt;
 use core::mem::offset_of;
 use core::ptr::{addr_of, addr_of_mut};
-use mayfly_abi::domain::USER_END;
+use mayfly_abi::domain::{USER_END, WAY_BACK};
 
 /// Selector of the kernel code segment.
 pub(super) const KERNEL_CODE: u16 = 0x08;
@@ -59,7 +60,7 @@ pub(crate) struct Context {
     float: FloatState,
     pub(crate) rax: u64,
     rbx: u64,
-    rcx: u64,
+    pub(super) rcx: u64,
     pub(crate) rdx: u64,
     pub(crate) rsi: u64,
     pub(crate) rdi: u64,
@@ -67,7 +68,7 @@ pub(crate) struct Context {
     r8: u64,
     r9: u64,
     r10: u64,
-    r11: u64,
+    pub(super) r11: u64,
     r12: u64,
     r13: u64,
     r14: u64,
@@ -190,6 +191,7 @@ pub(super) unsafe fn run(context: &mut Context) {
     unsafe {
         asm!("call {}", sym enter, in("rdi") context as *mut Context, clobber_abi("sysv64"));
     }
+    way_back::rewind(context);
 }
 
 /// Address of the first trap stub.
@@ -254,6 +256,10 @@ global_asm!(
     "mov es, eax",
     "mov fs, eax",
     "mov gs, eax",
+    // Nor what the one before went back with.
+    "mov [rip + {page} + {back_rcx}], rax",
+    "mov [rip + {page} + {back_r11}], rax",
+    "mov [rip + {page} + {back_rip}], rax",
     "mov rax, [rdi + {rax}]",
     "mov rbx, [rdi + {rbx}]",
     "mov rdx, [rdi + {rdx}]",
@@ -277,10 +283,23 @@ global_asm!(
     "mov rsp, [rdi + {rsp}]",
     "mov rdi, [rdi + {rdi}]",
     "sysretq",
-    // After an interrupt: every register comes back.
+    // After an interrupt every register comes back, the last three by the way back.
     "2:",
     "fxrstor64 [rdi]",
-    // So does every way into a function in ring 0: `sysretq` leads to ring 3 only.
+    "test byte ptr [rdi + {code}], 3",
+    "jz 3f",
+    "mov rcx, [rdi + {rcx}]",
+    "mov [rip + {page} + {back_rcx}], rcx",
+    "mov rcx, [rdi + {r11}]",
+    "mov [rip + {page} + {back_r11}], rcx",
+    "mov rcx, [rdi + {rip}]",
+    "mov [rip + {page} + {back_rip}], rcx",
+    "mov ecx, {way_back}",
+    "mov r11, [rdi + {flags}]",
+    "mov rsp, [rdi + {rsp}]",
+    "mov rdi, [rdi + {rdi}]",
+    "sysretq",
+    // Every way into a function in ring 0: `sysretq` leads to ring 3 only.
     "3:",
     "push [rdi + {data}]",
     "push [rdi + {rsp}]",
@@ -378,6 +397,11 @@ global_asm!(
     "pop r11",
     "add rsp, 16",
     "iretq",
+    page = sym way_back::PAGE,
+    back_rcx = const offset_of!(way_back::Page, rcx),
+    back_r11 = const offset_of!(way_back::Page, r11),
+    back_rip = const offset_of!(way_back::Page, rip),
+    way_back = const WAY_BACK,
     kernel_stack = const offset_of!(Core, kernel_stack),
     current = const offset_of!(Core, current),
     scratch = const offset_of!(Core, scratch),

@@ -17,4 +17,5 @@ pub(crate) mod random;
 pub(crate) mod tables;
 pub(crate) mod traps;
 pub(crate) mod virtio;
+mod way_back;
 pub(crate) mod window;

@@ -10,7 +10,7 @@ use core::ptr::{addr_of, addr_of_mut};
 use core::sync::atomic::{AtomicBool, Ordering};
 use x86_64::instructions::tables::{lidt, load_tss};
 use x86_64::registers::model_specific::Star;
-use x86_64::registers::segmentation::{CS, SS, Segment};
+use x86_64::registers::segmentation::{CS, SS, Segment, SegmentSelector};
 use x86_64::structures::DescriptorTablePointer;
 use x86_64::structures::gdt::{Descriptor, GlobalDescriptorTable};
 use x86_64::structures::idt::{Entry, HandlerFunc};
@@ -80,14 +80,15 @@ pub(crate) fn init() -> Traps {
             options.set_privilege_level(PrivilegeLevel::Ring3);
         }
     }
-    // The order is dictated by `sysret`: it loads SS from STAR[63:48] + 8 and CS from + 16 (SDM 3A 5.8.8).
+    // The order is dictated by `sysret`: it loads SS from STAR[63:48] + 8 and CS from + 16 (SDM 3A 5.8.8). It does not look
+    // at their descriptors, and nothing else leads to ring 3: the one of its code segment is left out (way_back.rs says why).
     let kernel_code = tables.segments.append(Descriptor::kernel_code_segment());
     let kernel_data = tables.segments.append(Descriptor::kernel_data_segment());
     let user_data = tables.segments.append(Descriptor::user_data_segment());
-    let user_code = tables.segments.append(Descriptor::user_code_segment());
+    let hole = tables.segments.append(Descriptor::UserSegment(0));
     // SAFETY: the task state lives in the static core.
     let task = tables.segments.append(unsafe { Descriptor::tss_segment_unchecked(&tables.task) });
-    let selectors = [kernel_code.0, kernel_data.0, user_data.0, user_code.0];
+    let selectors = [kernel_code.0, kernel_data.0, user_data.0, hole.0 | 3];
     assert!(selectors == [entry::KERNEL_CODE, entry::KERNEL_DATA, entry::USER_DATA, entry::USER_CODE]);
     let limit = size_of_val(&tables.gates) as u16 - 1;
     let gates = DescriptorTablePointer { limit, base: VirtAddr::from_ptr(&tables.gates) };
@@ -101,11 +102,12 @@ pub(crate) fn init() -> Traps {
         // A CPU starts with a local table at address 0 (SDM 3A 10.1.1): functions must not have one.
         asm!("lldt {0:x}", in(reg) 0_u16, options(nostack, preserves_flags));
     }
-    if Star::write(user_code, user_data, kernel_code, kernel_data).is_err() {
+    if Star::write(SegmentSelector(entry::USER_CODE), user_data, kernel_code, kernel_data).is_err() {
         panic!("the segment table is not in the order that sysret needs");
     }
     cpu::set_call_entry(entry::call_entry(), core as *mut Core as u64);
     cpu::protect();
+    super::way_back::init();
     super::tables::drop_identity_map();
     Traps(())
 }
