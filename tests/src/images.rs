@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 /// The example functions, by folder.
 const EXAMPLES: [&str; 7] = ["hello", "echo", "sha256", "qr", "json", "wordcount", "factors"];
 /// The functions that attack the kernel.
-const HOSTILE: [&str; 8] = ["fault", "spin", "hog", "peek", "overflow", "badcall", "remember", "stale"];
+pub const HOSTILE: [&str; 8] = ["fault", "peek", "instruction", "badcall", "forge", "remember", "spin", "hog"];
 
 /// The image with every example function and every hostile one.
 pub fn all() -> &'static Path {

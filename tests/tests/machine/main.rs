@@ -5,6 +5,7 @@
 mod boots;
 mod budgets;
 mod connections;
+mod escape;
 mod exhaustion;
 mod framing;
 mod http;
@@ -17,5 +18,4 @@ mod randomness;
 mod refuses;
 mod rejects;
 mod sharing;
-mod stale;
 mod vanishing;

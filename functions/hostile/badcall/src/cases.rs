@@ -2,16 +2,17 @@
 
 use core::fmt;
 
-use mayfly_abi::boot::{DIRECT_MAP, KERNEL, KERNEL_MAP};
+use mayfly_abi::boot::{DIRECT_MAP, KERNEL, KERNEL_MAP, LEDGER};
 use mayfly_abi::call::{Call, Code, LOG_MAX, RANDOM_MAX, Reason};
 use mayfly_abi::domain::{
     HEAP_BASE, PROGRAM_BASE, PROGRAM_END, REQUEST_BASE, RESPONSE_BASE, RESPONSE_BODY, RESPONSE_HEADERS_MAX, STACK_BASE,
     STACK_TOP, USER_END,
 };
+use mayfly_abi::fault::FAULT_RING;
 use mayfly_abi::{PAGE, page_up};
 
 /// Most bytes of a response's body, as in mayfly.toml.
-const RESPONSE_LIMIT: u64 = 16 << 10;
+pub(crate) const RESPONSE_LIMIT: u64 = 16 << 10;
 /// First address above the response window.
 const RESPONSE_END: u64 = RESPONSE_BASE + page_up(RESPONSE_BODY + RESPONSE_LIMIT);
 /// A number whose lower half is in order: only the upper half is wrong.
@@ -39,30 +40,30 @@ impl fmt::Display for Case {
     }
 }
 
-/// Every case, in an order in which none disturbs another.
-pub(crate) fn all() -> impl Iterator<Item = Case> {
-    let numbers = UNKNOWN.iter().map(|&(what, number)| case("call", what, number, [0; 3], Code::UnknownCall));
-    let plain = PLAIN
-        .iter()
-        .map(|&(call, what, arguments, expected)| case(name(call), what, number(call), arguments, expected));
-    let pointers = WILD.iter().flat_map(|&(what, address, len)| {
+/// Calls with wrong arguments, in an order in which none disturbs another.
+pub(crate) fn arguments() -> impl Iterator<Item = Case> {
+    PLAIN.iter().map(|&(call, what, arguments, expected)| case(call, what, arguments, expected))
+}
+
+/// Each call that takes a pointer, with each wild one.
+pub(crate) fn pointers() -> impl Iterator<Item = Case> {
+    WILD.iter().flat_map(|&(what, address, len)| {
         let panic = u64::from(Reason::Panic as u32);
         [(Call::Log, [address, len, 0]), (Call::Random, [address, len, 0]), (Call::Fail, [panic, address, len])]
-            .map(|(call, arguments)| case(name(call), what, number(call), arguments, Code::BadPointer))
-    });
-    let headers = HEADERS.iter().map(|&(what, headers)| Case {
+            .map(|(call, arguments)| case(call, what, arguments, Code::BadPointer))
+    })
+}
+
+/// Responses with each wrong header block.
+pub(crate) fn headers() -> impl Iterator<Item = Case> {
+    HEADERS.iter().map(|&(what, headers)| Case {
         headers: Some(headers),
-        ..case("Respond", what, number(Call::Respond), [200, headers.len() as u64, 0], Code::BadHeaders)
-    });
-    numbers.chain(plain).chain(pointers).chain(headers)
+        ..case(Call::Respond, what, [200, headers.len() as u64, 0], Code::BadHeaders)
+    })
 }
 
-const fn case(call: &'static str, what: &'static str, number: u64, arguments: [u64; 3], expected: Code) -> Case {
-    Case { call, what, number, arguments, headers: None, expected }
-}
-
-fn number(call: Call) -> u64 {
-    u64::from(call as u32)
+fn case(call: Call, what: &'static str, arguments: [u64; 3], expected: Code) -> Case {
+    Case { call: name(call), what, number: u64::from(call as u32), arguments, headers: None, expected }
 }
 
 fn name(call: Call) -> &'static str {
@@ -77,16 +78,6 @@ fn name(call: Call) -> &'static str {
     }
 }
 
-/// Numbers that are no call.
-const UNKNOWN: &[(&str, u64)] = &[
-    ("number 0", 0),
-    ("number behind the last", Call::ALL.len() as u64 + 1),
-    ("number 255", 255),
-    ("number 1 with something in the upper half", UPPER_HALF | 1),
-    ("number 3 with the sign bit", (1 << 63) | 3),
-    ("number -1", u64::MAX),
-];
-
 /// Calls whose numbers are wrong, and a few that are right, so that it is not all refused for another reason.
 const PLAIN: &[(Call, &str, [u64; 3], Code)] = &[
     (Call::Clock, "arguments that do not matter", [u64::MAX; 3], Code::Ok),
@@ -95,6 +86,14 @@ const PLAIN: &[(Call, &str, [u64; 3], Code)] = &[
     (Call::Log, "length with something in the upper half", [PROGRAM_BASE, UPPER_HALF | 4, 0], Code::TooLong),
     (Call::Log, "length -1", [PROGRAM_BASE, u64::MAX, 0], Code::TooLong),
     (Call::Random, "response window", [RESPONSE_BASE, 16, 0], Code::Ok),
+    (Call::Random, "over the response that is being written", [RESPONSE_BASE + RESPONSE_BODY - 8, 16, 0], Code::Ok),
+    (Call::Random, "end of the response window", [RESPONSE_BASE + RESPONSE_BODY + RESPONSE_LIMIT - 8, 8, 0], Code::Ok),
+    (
+        Call::Random,
+        "end of the response limit and beyond",
+        [RESPONSE_BASE + RESPONSE_BODY + RESPONSE_LIMIT - 8, 9, 0],
+        Code::BadPointer,
+    ),
     (Call::Random, "as many bytes as allowed", [RESPONSE_BASE, RANDOM_MAX, 0], Code::Ok),
     (Call::Random, "one byte too many", [RESPONSE_BASE, RANDOM_MAX + 1, 0], Code::TooLong),
     (Call::Random, "length -1", [RESPONSE_BASE, u64::MAX, 0], Code::TooLong),
@@ -118,6 +117,8 @@ const PLAIN: &[(Call, &str, [u64; 3], Code)] = &[
     (Call::Respond, "one byte of body too many", [200, 0, RESPONSE_LIMIT + 1], Code::TooLong),
     (Call::Respond, "length of body with something in the upper half", [200, 0, UPPER_HALF | 1], Code::TooLong),
     (Call::Respond, "length of body -1", [200, 0, u64::MAX], Code::TooLong),
+    (Call::Ready, "outside an initialisation", [0; 3], Code::NotNow),
+    (Call::Ready, "arguments that do not matter", [u64::MAX; 3], Code::NotNow),
     (Call::Fail, "reason 0", [0, PROGRAM_BASE, 4], Code::BadReason),
     (Call::Fail, "reason 3", [3, PROGRAM_BASE, 4], Code::BadReason),
     (Call::Fail, "reason with something in the upper half", [UPPER_HALF | 1, PROGRAM_BASE, 4], Code::BadReason),
@@ -145,6 +146,12 @@ const WILD: &[(&str, u64, u64)] = &[
     ("direct map", DIRECT_MAP, 8),
     ("local APIC", DIRECT_MAP + 0xfee0_0000, 8),
     ("kernel", KERNEL_MAP + KERNEL, 8),
+    ("ledger", DIRECT_MAP + LEDGER, 8),
+    ("fault ring", DIRECT_MAP + FAULT_RING, 64),
+    ("network card", DIRECT_MAP + 0xfeb0_0e00, 4),
+    ("unaligned, over the border of direct map and nothing", DIRECT_MAP - 3, 7),
+    ("start of the direct map, as much as is allowed", DIRECT_MAP, 256),
+    ("guard above the stack", STACK_TOP, 1),
     ("our own text in the upper half", (1 << 63) | PROGRAM_BASE, 8),
     ("last byte there is", u64::MAX, 1),
     ("end of all addresses and around to 0", u64::MAX - 7, 16),

@@ -1,52 +1,39 @@
-//! Makes every call with unknown numbers, wild pointers and wrong lengths, and checks the code of each refusal.
+//! Makes every call with unknown numbers, wild pointers and wrong lengths, in every odd state of the CPU, and checks the
+//! code of each refusal.
 //!
-//! Answers 200 and a list of `call, what is wrong: code`, or 500 and the first case that came out otherwise.
+//! Answers 200 and how many cases it has checked, or 500 and the first that came out otherwise.
 #![no_std]
 #![no_main]
 
 mod cases;
+mod flags;
 mod machine;
+mod states;
+mod sweeps;
 
-use core::fmt::Write;
-
-use mayfly_abi::call::Code;
+use attacks::List;
 use mayfly_sdk::{Request, Response};
-
-use crate::cases::Case;
 
 mayfly_sdk::function!(badcall);
 
-fn badcall(_request: &Request) -> Response {
-    for case in cases::all() {
-        let code = perform(&case);
-        if code != Ok(case.expected) {
-            return Response::text(format_args!("{case}, but came out as {code:?}\n")).with_status(500);
-        }
-    }
-    for (what, holds) in machine::STATES {
-        if !holds() {
-            return Response::text(format_args!("{what}: no\n")).with_status(500);
-        }
-    }
-    list()
-}
+/// The sweeps; all other paths are states of the CPU.
+const SWEEPS: &[(&str, fn() -> Response)] = &[
+    ("/numbers", sweeps::numbers),
+    ("/arguments", sweeps::arguments),
+    ("/pointers", sweeps::pointers),
+    ("/headers", sweeps::headers),
+    ("/unaligned", sweeps::unaligned),
+    ("/flood", sweeps::flood),
+    ("/flags", flags::across_a_call),
+];
 
-/// Makes the call; the error is a code that is none.
-fn perform(case: &Case) -> Result<Code, u64> {
-    if let Some(headers) = case.headers {
-        machine::write_headers(headers);
+fn badcall(request: &Request) -> Response {
+    if let Some(sweep) = attacks::choose(request, SWEEPS) {
+        return sweep();
     }
-    Code::try_from(machine::call(case.number, case.arguments).code)
-}
-
-/// What was found, all as expected.
-fn list() -> Response {
-    let mut list = Response::text("");
-    let written = cases::all()
-        .try_for_each(|case| writeln!(list, "{case}"))
-        .and_then(|()| machine::STATES.iter().try_for_each(|(what, _)| writeln!(list, "{what}: yes")));
-    match written {
-        Ok(()) => list,
-        Err(_) => Response::text("the list is over the response limit\n").with_status(500),
+    match attacks::choose(request, states::STATES) {
+        Some(holds) if holds() => Response::text("as promised\n"),
+        Some(_) => Response::text("not as promised\n").with_status(500),
+        None => List::new().with(SWEEPS).with(states::STATES).respond(),
     }
 }

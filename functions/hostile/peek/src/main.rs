@@ -2,10 +2,14 @@
 #![no_std]
 #![no_main]
 
+mod places;
+
+use core::arch::asm;
+use core::ops::Range;
 use core::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
 
-use mayfly_abi::boot::{BOOT_BLOCK, DIRECT_MAP, KERNEL, KERNEL_MAP, KERNEL_STACK_TOP, LEDGER};
-use mayfly_abi::domain::{HEAP_BASE, REQUEST_BASE, STACK_BASE, USER_END};
+use attacks::List;
+use mayfly_abi::boot::DIRECT_MAP;
 use mayfly_sdk::{Request, Response};
 
 mayfly_sdk::function!(peek);
@@ -16,39 +20,24 @@ enum Touch {
     Read,
     Write,
     Jump,
+    /// Eight bytes are copied from eight bytes before the address to the address.
+    Copy,
 }
 
-/// The path of each attempt, and what it does where.
-const ATTEMPTS: &[(&str, Touch, u64)] = &[
-    ("/kernel-text", Touch::Read, KERNEL_MAP + KERNEL),
-    ("/write-kernel", Touch::Write, KERNEL_MAP + KERNEL),
-    ("/jump-kernel", Touch::Jump, KERNEL_MAP + KERNEL),
-    ("/kernel-stack", Touch::Read, KERNEL_MAP + KERNEL_STACK_TOP - 8),
-    ("/direct-map", Touch::Read, DIRECT_MAP),
-    ("/ledger", Touch::Read, DIRECT_MAP + LEDGER),
-    ("/write-ledger", Touch::Write, DIRECT_MAP + LEDGER),
-    ("/boot-block", Touch::Read, DIRECT_MAP + BOOT_BLOCK),
-    ("/lapic", Touch::Read, DIRECT_MAP + 0xfee0_0000),
-    ("/noncanonical", Touch::Read, 0x8000_0000_0000),
-    ("/jump-noncanonical", Touch::Jump, 0x8000_0000_0000),
-    ("/stack-guard", Touch::Write, STACK_BASE - 8),
-    ("/before-heap", Touch::Write, HEAP_BASE),
-    ("/write-request", Touch::Write, REQUEST_BASE),
-    ("/execute-request", Touch::Jump, REQUEST_BASE),
-    ("/beyond", Touch::Read, USER_END),
-];
+/// Where the frames of all other domains are to be found, and the kernel's heap: every mebibyte of a small machine.
+const FRAMES: Range<u64> = 0..64;
+const FRAME_STEP: u64 = 1 << 20;
 
 fn peek(request: &Request) -> Response {
-    let Some(&(path, touch, address)) = ATTEMPTS.iter().find(|(path, ..)| *path == request.path()) else {
-        let mut list = Response::text("the path says what to touch:\n").with_status(404);
-        for (path, ..) in ATTEMPTS {
-            // A list that does not fit is not sent.
-            let _ = list.write_bytes(path.as_bytes()).and_then(|()| list.write_bytes(b"\n"));
-        }
-        return list;
+    let (touch, address) = match attacks::number(request, "/frame/", FRAMES) {
+        Some(number) => (Touch::Read, DIRECT_MAP + number * FRAME_STEP),
+        None => match attacks::choose(request, places::PLACES) {
+            Some(place) => *place,
+            None => return List::new().with(places::PLACES).with_numbers("/frame/", FRAMES).respond(),
+        },
     };
     let found = reach(touch, address);
-    Response::text(format_args!("{path}: reached {address:#x} and found {found:#x}\n"))
+    attacks::survived(format_args!("reached {address:#x} and found {found:#x}"))
 }
 
 /// Returns only if the kernel's protection has a hole.
@@ -56,16 +45,25 @@ fn reach(touch: Touch, address: u64) -> u64 {
     let readable = with_exposed_provenance::<u64>(address as usize);
     let writable = with_exposed_provenance_mut::<u64>(address as usize);
     match touch {
-        // SAFETY: none, on purpose: the page must not be mapped for us.
-        Touch::Read => unsafe { readable.read_volatile() },
+        // SAFETY: none, on purpose: the page must not be mapped for us. (By hand, because Rust would check the alignment.)
+        Touch::Read => unsafe {
+            let found;
+            asm!("mov {found}, [{address}]", address = in(reg) readable, found = out(reg) found);
+            found
+        },
         Touch::Write => {
             // SAFETY: none, on purpose: the page must not be writable for us.
-            unsafe { writable.write_volatile(0) };
+            unsafe { asm!("mov qword ptr [{}], 0", in(reg) writable) };
             0
         }
         Touch::Jump => {
             // SAFETY: none, on purpose: the page must not be executable for us.
             unsafe { core::mem::transmute::<*const u64, extern "C" fn() -> u64>(readable)() }
+        }
+        Touch::Copy => {
+            // SAFETY: none, on purpose: the source is ours to read, but the target not to write.
+            unsafe { asm!("rep movsb", in("rsi") address - 8, in("rdi") address, in("rcx") 8) };
+            0
         }
     }
 }

@@ -1,60 +1,110 @@
-//! Leaves a mark wherever it can write, and looks for the mark of an invocation before. There must never be one.
+//! Leaves a secret wherever it can write, and looks for what an invocation before has left. There must never be anything.
 //!
-//! Send the mark itself, [`MARK`] over and over, as a long body first, and a short body after it, to see whether what a
-//! request leaves in its window shows up in the next one.
+//! `/leave/…` leaves the secret and answers `left`; `/break/…` leaves it everywhere and breaks; `/look/…` answers 200 and
+//! `nothing`, or 500 and what was found where.
 #![no_std]
 #![no_main]
 extern crate alloc;
 
-use alloc::vec::Vec;
-use core::hint::black_box;
-use core::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
-use core::sync::atomic::{AtomicU64, Ordering};
+mod entry;
+mod memory;
+mod registers;
 
-use mayfly_abi::domain::{HEAP_BASE, REQUEST_BASE, RESPONSE_BASE, STACK_BASE, STACK_TOP};
-use mayfly_abi::{PAGE, page_up};
+use attacks::List;
 use mayfly_sdk::{Request, Response};
 
-mayfly_sdk::function!(remember);
+use crate::entry::Entry;
 
-/// The mark.
-const MARK: u64 = u64::from_le_bytes(*b"REMEMBER");
-/// Bytes of heap that are marked.
-const HEAP: usize = 64 << 10;
-/// What [`DATA`] is built with.
-const FIRST: u64 = 1;
+/// The secret.
+pub(crate) const SECRET: u64 = u64::from_le_bytes(*b"REMEMBER");
 
-static ZEROED: AtomicU64 = AtomicU64::new(0);
-static DATA: AtomicU64 = AtomicU64::new(FIRST);
+/// What was found, and where.
+pub(crate) type Found = Result<(), (&'static str, u64)>;
 
-fn remember(request: &Request) -> Response {
-    // The allocator keeps its own notes in the first page, so that one is left out.
-    let heap = black_box(Vec::<u8>::with_capacity(HEAP));
-    let stack_in_use = PAGE;
-    let request_end = request.body().as_ptr_range().end as u64;
-    let places = [
-        ("stack", STACK_BASE, STACK_TOP - stack_in_use, true),
-        ("heap", HEAP_BASE + PAGE, HEAP_BASE + HEAP as u64, true),
-        ("response window", RESPONSE_BASE, RESPONSE_BASE + 4 * PAGE, true),
-        ("request window", request_end.next_multiple_of(8), page_up(request_end.max(REQUEST_BASE + 1)), false),
-    ];
-    for (name, start, end, writable) in places {
-        for address in (start..end).step_by(8) {
-            // SAFETY: all of it is mapped for us, and nothing of ours lies there: the stack in use is left out, the
-            // vector is empty, no response is begun.
-            let found = unsafe { with_exposed_provenance::<u64>(address as usize).read_volatile() };
-            if found == MARK {
-                return Response::text(format_args!("{name}: found a mark at {address:#x}\n")).with_status(500);
-            }
-            if writable {
-                // SAFETY: as above.
-                unsafe { with_exposed_provenance_mut::<u64>(address as usize).write_volatile(MARK) };
-            }
-        }
+/// Ways to look: at the registers of the entry, or at memory behind the request's end.
+const LOOKS: &[(&str, Look)] = &[
+    ("/look/general", Look::Entry(registers::look_at_general)),
+    ("/look/flags", Look::Entry(registers::look_at_flags)),
+    ("/look/selectors", Look::Entry(registers::look_at_selectors)),
+    ("/look/bases", Look::Entry(registers::look_at_bases)),
+    ("/look/sse", Look::Entry(registers::look_at_sse)),
+    ("/look/x87", Look::Entry(registers::look_at_x87)),
+    ("/look/control", Look::Entry(registers::look_at_control)),
+    ("/look/way-back", Look::Memory(memory::look_at_way_back)),
+    ("/look/stack", Look::Memory(memory::look_at_stack)),
+    ("/look/heap", Look::Memory(memory::look_at_heap)),
+    ("/look/data", Look::Memory(memory::look_at_data)),
+    ("/look/bss", Look::Memory(memory::look_at_bss)),
+    ("/look/request", Look::Request(memory::look_behind_request)),
+    ("/look/response", Look::Memory(memory::look_at_response)),
+];
+
+enum Look {
+    Entry(fn(&Entry) -> Found),
+    Memory(fn() -> Found),
+    Request(fn(&Request) -> Found),
+}
+
+/// Ways to leave something.
+const LEAVES: &[(&str, fn() -> Response)] = &[
+    ("/leave/registers", || registers::fill_and_respond()),
+    ("/leave/memory", || {
+        memory::fill();
+        left()
+    }),
+    // The path itself is what is left, with whatever stands behind it.
+    ("/leave/request", left),
+    ("/leave/heap-page", || {
+        memory::touch_far_heap();
+        left()
+    }),
+    ("/break/fault", || {
+        memory::fill();
+        registers::fill_and_fault()
+    }),
+    ("/break/deadline", || {
+        memory::fill();
+        registers::fill_and_loop()
+    }),
+    ("/break/memory", || {
+        memory::fill();
+        memory::ask_for_too_much()
+    }),
+    // Not for the next invocation to answer: it faults.
+    ("/look/heap-page", || {
+        let found = memory::read_far_heap();
+        attacks::survived(format_args!("found {found:#x}"))
+    }),
+];
+
+fn remember(request: &Request, entry: &Entry) -> Response {
+    if let Some(leave) = attacks::choose(request, LEAVES) {
+        return leave();
     }
-    drop(heap);
-    if ZEROED.swap(MARK, Ordering::Relaxed) != 0 || DATA.swap(MARK, Ordering::Relaxed) != FIRST {
-        return Response::text("static: not at its first value\n").with_status(500);
+    if request.path() == "/look/everything" {
+        return answer(LOOKS.iter().try_for_each(|(_, way)| look(way, request, entry)));
     }
-    Response::text("nothing\n")
+    match attacks::choose(request, LOOKS) {
+        Some(way) => answer(look(way, request, entry)),
+        None => List::new().with(LEAVES).with(LOOKS).with(&[("/look/everything", ())]).respond(),
+    }
+}
+
+fn look(way: &Look, request: &Request, entry: &Entry) -> Found {
+    match way {
+        Look::Entry(look) => look(entry),
+        Look::Memory(look) => look(),
+        Look::Request(look) => look(request),
+    }
+}
+
+fn left() -> Response {
+    Response::text("left\n")
+}
+
+fn answer(found: Found) -> Response {
+    match found {
+        Ok(()) => Response::text("nothing\n"),
+        Err((place, value)) => Response::text(format_args!("{place}: {value:#x}\n")).with_status(500),
+    }
 }
