@@ -9,8 +9,11 @@ use core::ops::Range;
 
 use mayfly_sdk::{Request, Response};
 
+/// Attacks of one kind by their paths.
+pub type Table<A> = &'static [(&'static str, A)];
+
 /// The attack that the path names.
-pub fn choose<'a, A>(request: &Request, attacks: &'a [(&str, A)]) -> Option<&'a A> {
+pub fn choose<A>(request: &Request, attacks: Table<A>) -> Option<&'static A> {
     attacks.iter().find(|(path, _)| *path == request.path()).map(|(_, attack)| attack)
 }
 
@@ -33,7 +36,7 @@ impl List {
 
     /// With the paths of these attacks.
     #[must_use]
-    pub fn with<A>(mut self, attacks: &[(&str, A)]) -> Self {
+    pub fn with<A>(mut self, attacks: Table<A>) -> Self {
         for (path, _) in attacks {
             // A list that does not fit is not sent.
             let _ = writeln!(self.0, "{path}");

@@ -11,13 +11,13 @@ mod machine;
 mod states;
 mod sweeps;
 
-use attacks::List;
+use attacks::{List, Table};
 use mayfly_sdk::{Request, Response};
 
 mayfly_sdk::function!(badcall);
 
 /// The sweeps; all other paths are states of the CPU.
-const SWEEPS: &[(&str, fn() -> Response)] = &[
+const SWEEPS: Table<fn() -> Response> = &[
     ("/numbers", sweeps::numbers),
     ("/arguments", sweeps::arguments),
     ("/pointers", sweeps::pointers),

@@ -3,6 +3,7 @@
 use core::arch::asm;
 use core::ptr::with_exposed_provenance_mut;
 
+use attacks::Table;
 use mayfly_abi::PAGE;
 use mayfly_abi::boot::{KERNEL, KERNEL_MAP};
 use mayfly_abi::call::{Call, Code};
@@ -11,7 +12,7 @@ use mayfly_abi::domain::{RESPONSE_BASE, RESPONSE_BODY};
 use crate::machine::call;
 
 /// A path, and the way to find out whether what docs/attacks.md says of it holds.
-pub(crate) const STATES: &[(&str, fn() -> bool)] = &[
+pub(crate) const STATES: Table<fn() -> bool> = &[
     ("/registers", keeps_registers),
     ("/sse", clears_sse),
     ("/direction-flag", direction_flag),

@@ -10,13 +10,13 @@ mod memory;
 use core::arch::asm;
 use core::hint::black_box;
 
-use attacks::List;
+use attacks::{List, Table};
 use mayfly_sdk::{Request, Response};
 
 mayfly_sdk::function!(fault);
 
 /// The path of each way to break, and the way.
-const WAYS: &[(&str, fn())] = &[
+const WAYS: Table<fn()> = &[
     ("/null", memory::read_null),
     ("/wild-jump", memory::jump_astray),
     ("/write-text", memory::write_text),

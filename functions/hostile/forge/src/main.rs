@@ -7,7 +7,7 @@
 use core::arch::asm;
 use core::ptr::with_exposed_provenance_mut;
 
-use attacks::List;
+use attacks::{List, Table};
 use mayfly_abi::call::{Call, Code};
 use mayfly_abi::domain::{RESPONSE_BASE, RESPONSE_BODY};
 use mayfly_sdk::{Request, Response};
@@ -28,7 +28,7 @@ const fn forgery(status: u64, headers: &'static [u8], body: &'static [u8]) -> Fo
 }
 
 /// The path of each forgery.
-const FORGERIES: &[(&str, Forgery)] = &[
+const FORGERIES: Table<Forgery> = &[
     ("/plain", forgery(200, b"", b"plain\n")),
     ("/split", forgery(200, b"a: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"")),
     ("/own-length", forgery(200, b"content-length: 100\r\n", b"short")),

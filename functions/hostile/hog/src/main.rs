@@ -8,7 +8,7 @@ use core::arch::asm;
 use core::hint::black_box;
 use core::ptr::with_exposed_provenance_mut;
 
-use attacks::List;
+use attacks::{List, Table};
 use mayfly_abi::PAGE;
 use mayfly_abi::call::{Call, Code};
 use mayfly_abi::domain::{HEAP_BASE, STACK_BASE, STACK_TOP};
@@ -20,7 +20,7 @@ mayfly_sdk::function!(hog);
 const BITE: usize = 100_000;
 
 /// The path of each way, and the way.
-const WAYS: &[(&str, fn() -> Response)] = &[
+const WAYS: Table<fn() -> Response> = &[
     ("", || take(false)),
     ("/touch", || take(true)),
     ("/pages", take_pages),

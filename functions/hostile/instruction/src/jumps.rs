@@ -1,9 +1,11 @@
 //! Jumps into the kernel, and returns with forged frames.
 
-use crate::{Table, instructions};
+use attacks::Table;
+
+use crate::instructions;
 
 // Selectors: kernel code 0x08, kernel data 0x10, user data 0x1b, user code 0x23, task 0x28.
-pub(crate) const TABLE: Table = instructions! {
+pub(crate) const TABLE: Table<fn()> = instructions! {
     // From the top: RIP, CS, flags, RSP, SS.
     "/iret-to-ring-0": "mov rdx, rsp", "push 0x10", "push rdx", "push 0x202", "push 0x08", "lea rax, [rip + 2f]",
         "push rax", "iretq", "2:";

@@ -10,19 +10,16 @@ mod unknown;
 
 use core::ops::Range;
 
-use attacks::List;
+use attacks::{List, Table};
 use mayfly_sdk::{Request, Response};
 
 mayfly_sdk::function!(instruction);
-
-/// Paths, and what each executes.
-pub(crate) type Table = &'static [(&'static str, fn())];
 
 /// Operands of `int`.
 const VECTORS: Range<u64> = 0..256;
 
 /// All that are not numbered.
-const TABLES: [Table; 4] = [privileged::TABLE, selectors::TABLE, jumps::TABLE, unknown::TABLE];
+const TABLES: [Table<fn()>; 4] = [privileged::TABLE, selectors::TABLE, jumps::TABLE, unknown::TABLE];
 
 /// Makes a [`Table`] of paths and their lines of assembly. Registers that a call may clobber can be used, and the stack.
 macro_rules! instructions {

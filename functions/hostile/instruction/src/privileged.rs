@@ -1,8 +1,10 @@
 //! Instructions that the CPU keeps for ring 0, by groups.
 
-use crate::{Table, instructions};
+use attacks::Table;
 
-pub(crate) const TABLE: Table = instructions! {
+use crate::instructions;
+
+pub(crate) const TABLE: Table<fn()> = instructions! {
     "/read-cr0": "mov rax, cr0";
     "/write-cr0": "xor eax, eax", "mov cr0, rax";
     "/read-cr2": "mov rax, cr2";

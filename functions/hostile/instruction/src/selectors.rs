@@ -1,8 +1,10 @@
 //! Selectors in the segment registers: none but a function's own can be loaded. FS and GS have no base of the function's.
 
-use crate::{Table, instructions};
+use attacks::Table;
 
-pub(crate) const TABLE: Table = instructions! {
+use crate::instructions;
+
+pub(crate) const TABLE: Table<fn()> = instructions! {
     "/kernel-data-in-ds": "mov eax, 0x10", "mov ds, eax";
     "/kernel-data-in-fs": "mov eax, 0x10", "mov fs, eax";
     "/kernel-code-in-gs": "mov eax, 0x08", "mov gs, eax";

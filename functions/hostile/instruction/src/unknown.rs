@@ -1,8 +1,10 @@
 //! What this machine does not offer to ring 3, or to anybody: machine extensions, old instructions, bytes that are none.
 
-use crate::{Table, instructions};
+use attacks::Table;
 
-pub(crate) const TABLE: Table = instructions! {
+use crate::instructions;
+
+pub(crate) const TABLE: Table<fn()> = instructions! {
     "/xgetbv": "xor ecx, ecx", "xgetbv";
     "/xsave": "xsave [rsp - 1024]";
     "/avx": "vzeroupper";

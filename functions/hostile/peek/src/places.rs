@@ -1,5 +1,6 @@
 //! Where it peeks.
 
+use attacks::Table;
 use mayfly_abi::PAGE;
 use mayfly_abi::boot::{
     BOOT_BLOCK, DIRECT_MAP, KERNEL, KERNEL_END, KERNEL_MAP, KERNEL_STACK, KERNEL_STACK_TOP, LEDGER, LOADER,
@@ -24,7 +25,7 @@ const CARD: u64 = 0xfeb0_0e00;
 const HALF: u64 = 1 << 47;
 
 /// The path of each attempt, and what it does where.
-pub(crate) const PLACES: &[(&str, (Touch, u64))] = &[
+pub(crate) const PLACES: Table<(Touch, u64)> = &[
     ("/kernel-text", (Read, KERNEL_MAP + KERNEL)),
     ("/write-kernel", (Write, KERNEL_MAP + KERNEL)),
     ("/jump-kernel", (Jump, KERNEL_MAP + KERNEL)),

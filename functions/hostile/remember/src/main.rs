@@ -10,7 +10,7 @@ mod entry;
 mod memory;
 mod registers;
 
-use attacks::List;
+use attacks::{List, Table};
 use mayfly_sdk::{Request, Response};
 
 use crate::entry::Entry;
@@ -22,7 +22,7 @@ pub(crate) const SECRET: u64 = u64::from_le_bytes(*b"REMEMBER");
 pub(crate) type Found = Result<(), (&'static str, u64)>;
 
 /// Ways to look: at the registers of the entry, or at memory behind the request's end.
-const LOOKS: &[(&str, Look)] = &[
+const LOOKS: Table<Look> = &[
     ("/look/general", Look::Entry(registers::look_at_general)),
     ("/look/flags", Look::Entry(registers::look_at_flags)),
     ("/look/selectors", Look::Entry(registers::look_at_selectors)),
@@ -46,7 +46,7 @@ enum Look {
 }
 
 /// Ways to leave something.
-const LEAVES: &[(&str, fn() -> Response)] = &[
+const LEAVES: Table<fn() -> Response> = &[
     ("/leave/registers", || registers::fill_and_respond()),
     ("/leave/memory", || {
         memory::fill();

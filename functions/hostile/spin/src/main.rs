@@ -5,7 +5,7 @@
 
 use core::arch::asm;
 
-use attacks::List;
+use attacks::{List, Table};
 use mayfly_abi::boot::{KERNEL, KERNEL_MAP};
 use mayfly_abi::call::{Call, LOG_MAX};
 use mayfly_abi::domain::{RESPONSE_BASE, STACK_BASE};
@@ -19,7 +19,7 @@ const ODD_FLAGS: u64 = 0x003f_7cd5;
 const USER_DATA: u64 = 0x1b;
 
 /// The path of each way, and the way.
-const WAYS: &[(&str, fn() -> !)] = &[
+const WAYS: Table<fn() -> !> = &[
     ("", idle),
     ("/odd-flags", with_odd_flags),
     ("/stack-in-kernel", with_stack_in_kernel),
