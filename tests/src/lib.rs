@@ -5,9 +5,11 @@
 //! dropped by a panic prints its console and QEMU's command line.
 #![forbid(unsafe_code)]
 
+pub mod attacks;
 mod client;
 mod exchange;
 mod figures;
+mod fresh;
 mod guest;
 pub mod images;
 mod load;
@@ -17,6 +19,7 @@ mod qr;
 pub use client::Connection;
 pub use exchange::{Exchange, Expected};
 pub use figures::Latencies;
+pub use fresh::invoke_at_random;
 pub use guest::{Guest, LIMIT};
 pub use load::{Load, Outcome};
 pub use message::{Request, Response};

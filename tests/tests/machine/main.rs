@@ -8,6 +8,7 @@ mod connections;
 mod escape;
 mod exhaustion;
 mod framing;
+mod fresh;
 mod http;
 mod idle;
 mod initialisation;
