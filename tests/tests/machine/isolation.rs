@@ -21,6 +21,15 @@ fn a_fault_is_told_on_the_console_with_its_number() {
 }
 
 #[test]
+fn a_function_that_is_stopped_on_its_way_back_is_told_to_be_where_it_was_interrupted() {
+    let guest = Guest::boot(images::all());
+    expect(&guest.ask(&Request::get("/fault/step-behind-page-fault")), 502, "fault broke: debug (fault 1)\n");
+    guest.expect_line("mayfly: fault 1: fault: debug: debug trap at 0x24");
+    let console = guest.machine().console().text();
+    assert!(!console.contains("debug trap at 0x2400"), "{console}");
+}
+
+#[test]
 fn a_panic_is_told_on_the_console_with_its_place() {
     let guest = Guest::boot(images::all());
     assert_eq!(guest.ask(&Request::get("/fault/panic")).status, 502);

@@ -3,6 +3,7 @@
 use core::arch::asm;
 
 use mayfly_abi::call::Call;
+use mayfly_abi::domain::STACK_BASE;
 
 /// Selector of the data segment that functions have.
 const USER_DATA: u64 = 0x1b;
@@ -28,6 +29,14 @@ pub(crate) fn step_behind_stack_switch() {
             "pushfq", "or dword ptr [rsp], 0x100", "popfq", "mov ss, ecx", "syscall", "nop",
             in("rax") Call::Clock as u64, in("rcx") USER_DATA, clobber_abi("sysv64"),
         );
+    }
+}
+
+/// The step is due when the kernel has made the page that the instruction touches, and lets it go on.
+pub(crate) fn step_behind_page_fault() {
+    // SAFETY: as above; the lowest page of the stack is ours and not in use.
+    unsafe {
+        asm!("pushfq", "or dword ptr [rsp], 0x100", "popfq", "mov byte ptr [{}], 1", "nop", in(reg) STACK_BASE);
     }
 }
 

@@ -39,6 +39,7 @@ const WAYS: Table<fn()> = &[
     ("/single-step", flags::single_step),
     ("/step-into-call", flags::step_into_call),
     ("/step-behind-stack-switch", flags::step_behind_stack_switch),
+    ("/step-behind-page-fault", flags::step_behind_page_fault),
     ("/illegal", illegal),
     ("/breakpoint", breakpoint),
     ("/panic", panic),
