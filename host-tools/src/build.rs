@@ -6,6 +6,7 @@ mod cargo;
 mod compose;
 pub(crate) mod elf;
 mod floor;
+mod folder;
 pub(crate) mod image;
 mod manifest;
 mod program;
@@ -21,10 +22,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::few::Few;
 use crate::unfinished::Unfinished;
 use anyhow::{Context, Result, bail};
+use folder::{Folder, Kind};
 use mayfly_abi::image::Isolation;
 use mayfly_abi::page_up;
+use progress::Progress;
 
 pub use compose::{ComposeError, compose};
 pub use elf::ElfError;
@@ -39,12 +43,13 @@ pub const DEFAULT_IMAGE: &str = "build/mayfly.elf";
 
 /// Builds an image from functions.
 ///
-/// Each DIR holds one function: a mayfly.toml beside a Cargo.toml (Rust) or *.c files (C). Without any DIR, the image
-/// holds the example functions of the source tree.
+/// Each DIR holds one function: a mayfly.toml beside a Cargo.toml (Rust) or *.c files (C), or one that names an
+/// executable; or it holds such folders, and means all of them. Without any DIR, the image holds the example functions
+/// of the source tree.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  mayfly build functions/hello mine -o build/two.elf")]
+#[command(after_help = "Example:\n  mayfly build functions/hello mine -o build/two.elf\n  mayfly build functions")]
 pub struct Args {
-    /// Folders of functions.
+    /// Folders of functions, or folders that hold those.
     #[arg(value_name = "DIR")]
     dirs: Vec<PathBuf>,
     /// The image to write.
@@ -75,55 +80,62 @@ pub fn main(args: Args) -> Result<ExitCode> {
     let dirs = if args.dirs.is_empty() { examples()? } else { args.dirs };
     let report = build(&dirs, &args.output, args.isolation)?;
     println!("{}: {} bytes", args.output.display(), report.image_len);
-    for function in &report.functions {
+    let few = Few::of(&report.functions);
+    for function in few.shown {
         let Manifest { name, route, memory, timeout_ms, .. } = &function.manifest;
         let (size, memory) = (show_size(function.image_len()), show_size(*memory));
         println!("  /{route:<16} {name:<16} {size:>6} in the image, at most {memory} and {timeout_ms} ms");
     }
+    if let Some(more) = few.more() {
+        let size = show_size(report.functions.iter().map(Function::image_len).sum());
+        println!("  {more}, {size} together; `mayfly inspect {}` lists them", args.output.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the functions in `dirs`, the kernel and the loader, and writes their image to `output`: all of it or, on
-/// an error, nothing. `isolation` counts more than what the manifests say.
+/// Builds the functions that `dirs` mean, the kernel and the loader, and writes their image to `output`: all of it or,
+/// on an error, nothing. `isolation` counts more than what the manifests say.
 pub fn build(dirs: &[PathBuf], output: &Path, isolation: Option<Isolation>) -> Result<Report> {
-    if dirs.is_empty() {
+    let progress = Progress::brief("reading manifests");
+    let folders = folder::read_all(dirs, isolation)?;
+    drop(progress);
+    if folders.is_empty() {
         bail!("there is no function to build; `mayfly new NAME` makes one");
     }
-    let mut manifests = dirs.iter().map(|dir| Manifest::read(dir)).collect::<Result<Vec<_>, _>>()?;
-    manifests.iter_mut().for_each(|manifest| manifest.isolation = isolation.unwrap_or(manifest.isolation));
-    Manifest::check_distinct(&manifests)?;
 
     let root = source::source_root()?;
     let target_dir = source::target_dir(&root)?;
-    let programs = build_programs(dirs, &manifests, &root.join("sdk"), &target_dir.join("functions"))?;
-    let mut functions = Vec::new();
-    for ((manifest, program), dir) in manifests.into_iter().zip(programs).zip(dirs) {
-        let function = Function::new(manifest, &program)
-            .with_context(|| format!("the program of {} cannot be a function", dir.display()))?;
-        functions.push(function);
-    }
+    let mut functions = build_functions(folders, &root.join("sdk"), &target_dir.join("functions"))?;
     functions.sort_by(|a, b| a.manifest.route.cmp(&b.manifest.route));
 
     let (loader, kernel) = cargo::loader_and_kernel(&root, &target_dir)?;
+    let _progress = Progress::brief("writing the image");
     let image = compose(&loader, &kernel, &functions)?;
     write_whole(output, &image).with_context(|| format!("cannot write the image {}", output.display()))?;
     Ok(Report { image_len: image.len() as u64, functions })
 }
 
-/// The executables of the functions in `dirs`, in their order. What is compiled is kept in `target_dir`, so that
+/// Builds or reads the functions of `folders`, in whatever order. What is compiled is kept in `target_dir`, so that
 /// functions in different places share one build of the SDK.
-fn build_programs(dirs: &[PathBuf], manifests: &[Manifest], sdk: &Path, target_dir: &Path) -> Result<Vec<Vec<u8>>> {
-    let is_rust = |dir: &Path| dir.join("Cargo.toml").is_file();
-    let rust: Vec<&Path> = dirs.iter().map(PathBuf::as_path).filter(|dir| is_rust(dir)).collect();
+fn build_functions(folders: Vec<Folder>, sdk: &Path, target_dir: &Path) -> Result<Vec<Function>> {
+    let rust: Vec<&Path> = folders.iter().filter(|f| f.kind == Kind::Rust).map(|f| f.dir.as_path()).collect();
     let mut rust_programs = cargo::functions(&rust, &sdk.join("function.ld"), target_dir)?;
-    let mut programs = Vec::new();
-    for (dir, manifest) in dirs.iter().zip(manifests) {
-        programs.push(match rust_programs.remove(dir.as_path()) {
-            Some(program) => program,
-            None => c::function(&manifest.name, dir, sdk, &target_dir.join("c"))?,
-        });
+    let mut functions = Vec::with_capacity(folders.len());
+    for Folder { dir, manifest, kind } in &folders {
+        // One program at a time: of thousands, only the segments are kept.
+        let program = match kind {
+            Kind::Program(program) => folder::read_program(manifest, program)?,
+            Kind::Rust => {
+                let built = rust_programs.remove(dir.as_path());
+                built.with_context(|| format!("cargo built no program in {}", dir.display()))?
+            }
+            Kind::C => c::function(&manifest.name, dir, sdk, &target_dir.join("c"))?,
+        };
+        let function = Function::new(manifest.clone(), &program)
+            .with_context(|| format!("the program of {} cannot be a function", dir.display()))?;
+        functions.push(function);
     }
-    Ok(programs)
+    Ok(functions)
 }
 
 /// Writes a file so that nobody ever sees a part of it.

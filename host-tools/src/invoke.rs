@@ -14,6 +14,7 @@ use ureq::Agent;
 use ureq::http::StatusCode;
 
 use crate::build::DEFAULT_IMAGE;
+use crate::few::Few;
 use crate::image_file::{ImageError, ImageFile, text};
 
 /// How long an answer may take: longer than any function may run by default, and a boot.
@@ -81,8 +82,9 @@ fn target(functions: &[(String, String)], name: &str) -> Result<String> {
     match functions.iter().find(|(name, _)| name == function) {
         Some((_, route)) => Ok(format!("/{route}{rest}")),
         None => {
-            let names: Vec<_> = functions.iter().map(|(name, _)| name.as_str()).collect();
-            bail!("the image has no function `{function}`; it has: {}", names.join(", "))
+            let few = Few::of(functions);
+            let names = few.shown.iter().map(|(name, _)| name.clone()).chain(few.more());
+            bail!("the image has no function `{function}`; it has: {}", names.collect::<Vec<_>>().join(", "))
         }
     }
 }

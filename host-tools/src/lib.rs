@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod build;
 pub mod demo;
+mod few;
 pub mod image_file;
 pub mod inspect;
 pub mod invoke;

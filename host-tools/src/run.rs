@@ -13,6 +13,7 @@ use mayfly_abi::image::Isolation;
 use mayfly_qemu::{Ending, Error, Launch, Machine, MachineType, accelerator};
 
 use crate::build::DEFAULT_IMAGE;
+use crate::few::Few;
 use crate::image_file::{ImageFile, text};
 
 /// Where a debugger finds the machine.
@@ -87,8 +88,12 @@ pub fn main(args: Args) -> Result<ExitCode> {
         println!("UNSAFE: this image has isolation `none`: its functions reach everything. Use it to measure only.");
     }
     println!("{}, {} MiB, QEMU has process id {}", MachineType::all()[0].name, args.memory, machine.pid());
-    for function in &image.functions {
+    let few = Few::of(&image.functions);
+    for function in few.shown {
         println!("http://127.0.0.1:{}/{}", machine.port(), text(&function.route));
+    }
+    if let Some(more) = few.more() {
+        println!("{more}; `mayfly inspect {}` lists them", args.image.display());
     }
     if args.gdb {
         println!("waiting for: gdb {KERNEL} -ex 'target remote 127.0.0.1:{GDB_PORT}'");

@@ -129,7 +129,7 @@ fn a_folder_that_is_no_function_is_refused() {
     assert_eq!(failure(&dir, &["build", "f"]), "there is no folder f");
     fs::create_dir(dir.path().join("f")).expect("made");
     let said = failure(&dir, &["build", "f"]);
-    assert_eq!(said, "f has no mayfly.toml, so it is not a function's folder; `mayfly new NAME` makes one");
+    assert_eq!(said, "neither f nor a folder in it has a mayfly.toml; `mayfly new NAME` makes a function's folder");
     fs::write(dir.path().join("f/mayfly.toml"), "name = \"f\"").expect("written");
     let said = failure(&dir, &["build", "f"]);
     assert!(said.starts_with("f has neither a Cargo.toml nor *.c files"), "{said}");

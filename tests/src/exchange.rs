@@ -107,7 +107,8 @@ impl Exchange {
         if right { Ok(()) } else { Err(format!("{:?} was answered with {response:?}", self.request)) }
     }
 
-    fn bytes(request: Request, expected: impl Into<Vec<u8>>) -> Self {
+    /// An answer that is these bytes.
+    pub(crate) fn bytes(request: Request, expected: impl Into<Vec<u8>>) -> Self {
         Self { request, expected: Expected::Bytes(expected.into()) }
     }
 }

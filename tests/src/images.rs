@@ -1,14 +1,20 @@
 //! The images that are booted, built by `mayfly build` as a person would: once in each test process.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
+
+use crate::many;
 
 /// The example functions, by folder.
 const EXAMPLES: [&str; 7] = ["hello", "echo", "sha256", "qr", "json", "wordcount", "factors"];
 /// The functions that attack the kernel.
 pub const HOSTILE: [&str; 8] = ["fault", "peek", "instruction", "badcall", "forge", "remember", "spin", "hog"];
+
+/// Functions of [`many`] in the image of [`ten_thousand`].
+pub const MANY: u32 = 9_999;
 
 /// The image with every example function and every hostile one.
 pub fn all() -> &'static Path {
@@ -31,6 +37,21 @@ pub fn measuring() -> &'static Path {
 /// The image with nothing but hello.
 pub fn hello() -> &'static Path {
     static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| build("hello.elf", ["functions/hello".to_owned()]));
+    &IMAGE
+}
+
+/// The image with hello and enough of [`many`]'s functions to make ten thousand.
+pub fn ten_thousand() -> &'static Path {
+    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = place("many");
+        // Left there by another run, and perhaps another version of it.
+        if folder.exists() {
+            fs::remove_dir_all(&folder).expect("it is ours");
+        }
+        many::write(&folder, MANY).expect("there is room");
+        let folder = folder.to_str().expect("cargo's folders have names in UTF-8").to_owned();
+        build("ten-thousand.elf", ["functions/hello".to_owned(), folder])
+    });
     &IMAGE
 }
 

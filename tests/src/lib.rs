@@ -13,6 +13,7 @@ mod fresh;
 mod guest;
 pub mod images;
 mod load;
+pub mod many;
 mod message;
 mod qr;
 

@@ -1,5 +1,6 @@
 //! A mixed load: many connections, each asking one function after another and checking every answer.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +25,7 @@ pub struct Load {
     pub connections: usize,
     /// Requests that are under way at any time, each on another connection.
     pub at_once: usize,
-    /// Longest body in bytes. There are lengths of each order of magnitude below, and the shorter the more often.
+    /// Longest body in bytes, for [`Load::put_on`]. There are lengths of each order of magnitude below, and the shorter the more often.
     pub longest_body: usize,
 }
 
@@ -46,7 +47,14 @@ pub struct Outcome {
 impl Load {
     /// Puts the load on a machine. The same load asks the same things every time.
     pub fn put_on(&self, guest: &Guest) -> Outcome {
-        let exchanges = &self.exchanges(guest);
+        let exchanges = self.exchanges(guest);
+        // Sorted by length: the square makes short bodies more frequent than long ones.
+        self.ask(guest, |rng| Cow::Borrowed(&exchanges[(rng.f64().powi(2) * exchanges.len() as f64) as usize]))
+    }
+
+    /// Asks a machine, time and again, for what `choose` says.
+    pub fn ask<'a>(&self, guest: &Guest, choose: impl Fn(&mut Rng) -> Cow<'a, Exchange> + Sync) -> Outcome {
+        let choose = &choose;
         let mut clients: Vec<Vec<Connection>> = (0..self.at_once).map(|_| Vec::new()).collect();
         for at in 0..self.connections {
             clients[at % self.at_once].push(guest.connect_and_ask());
@@ -69,8 +77,7 @@ impl Load {
                 while begun.fetch_add(1, Ordering::Relaxed) < self.requests {
                     connections.rotate_left(1);
                     let connection = &mut connections[0];
-                    // Sorted by length: the square makes short bodies more frequent than long ones.
-                    let exchange = &exchanges[(rng.f64().powi(2) * exchanges.len() as f64) as usize];
+                    let exchange = choose(&mut rng);
                     let asked = Instant::now();
                     match connection.try_ask(&exchange.request) {
                         Ok(response) => match exchange.check(&response) {

@@ -29,6 +29,8 @@ pub struct Manifest {
     pub file: PathBuf,
     /// Name of the function.
     pub name: String,
+    /// Its executable, if it is not built from what lies beside the manifest.
+    pub program: Option<PathBuf>,
     /// First path segment that reaches it, without the slash.
     pub route: String,
     /// Most bytes of private memory (data and heap), a multiple of a page.
@@ -52,7 +54,7 @@ pub enum ManifestError {
     #[error("there is no folder {}", .0.display())]
     NoFolder(PathBuf),
     /// The folder holds none.
-    #[error("{} has no {FILE_NAME}, so it is not a function's folder; `mayfly new NAME` makes one", .0.display())]
+    #[error("neither {} nor a folder in it has a {FILE_NAME}; `mayfly new NAME` makes a function's folder", .0.display())]
     Missing(PathBuf),
     /// It is there but cannot be read.
     #[error("cannot read {}", .0.display())]
@@ -98,6 +100,7 @@ pub enum ManifestError {
 #[serde(deny_unknown_fields)]
 struct Written {
     name: String,
+    program: Option<PathBuf>,
     route: Option<String>,
     #[serde(default = "four_mib")]
     memory: String,
@@ -192,6 +195,7 @@ impl Manifest {
         };
         Ok(Self {
             file: file.into(),
+            program: written.program.map(|program| file.with_file_name(program)),
             route: segment.into(),
             name,
             memory: page_up(memory),
@@ -267,6 +271,7 @@ mod tests {
             Manifest {
                 file: "f/mayfly.toml".into(),
                 name: "hello".into(),
+                program: None,
                 route: "hello".into(),
                 memory: 4 << 20,
                 timeout_ms: 1000,
@@ -281,11 +286,12 @@ mod tests {
 
     #[test]
     fn every_key_is_heeded() {
-        let text = "name = \"a-1\"\nroute = \"/A.b_c~\"\nmemory = \"65K\"\ntimeout = \"15min\"\n\
+        let text = "name = \"a-1\"\nprogram = \"out/a.elf\"\nroute = \"/A.b_c~\"\nmemory = \"65K\"\ntimeout = \"15min\"\n\
                     request = \"0\"\nresponse = \"64M\"\nconcurrency = 1000\n\
                     isolation = \"tables-pcid\"";
         let manifest = parse(text).expect("valid");
         assert_eq!((manifest.name.as_str(), manifest.route.as_str()), ("a-1", "A.b_c~"));
+        assert_eq!(manifest.program.as_deref(), Some(Path::new("f/out/a.elf")), "it is looked for beside the manifest");
         assert_eq!(manifest.memory, 68 << 10, "memory is counted in whole pages");
         assert_eq!(manifest.timeout_ms, 900_000);
         assert_eq!((manifest.request, manifest.response, manifest.concurrency), (0, 64 << 20, 1000));
@@ -296,7 +302,7 @@ mod tests {
     fn an_unknown_key_is_refused_with_the_known_ones() {
         let error = parse("name = \"x\"\nmemroy = \"4M\"").expect_err("unknown key");
         assert!(error.starts_with("f/mayfly.toml, line 2: unknown key `memroy`, expected one of `name`"), "{error}");
-        for key in ["route", "memory", "timeout", "request", "response", "concurrency"] {
+        for key in ["program", "route", "memory", "timeout", "request", "response", "concurrency"] {
             assert!(error.contains(&format!("`{key}`")), "{error}");
         }
     }

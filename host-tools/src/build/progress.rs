@@ -17,6 +17,11 @@ impl Progress {
             eprintln!("{what}");
             return Self { bar: ProgressBar::hidden() };
         }
+        Self::brief(what)
+    }
+
+    /// Starts a step that is usually over before anybody wonders: a person who watches sees it, a log does not.
+    pub(super) fn brief(what: &str) -> Self {
         let bar = ProgressBar::new_spinner().with_prefix(what.to_owned());
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} ({elapsed}) {wide_msg}") {
             bar.set_style(style);

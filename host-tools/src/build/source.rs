@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
-use super::manifest;
+use super::folder;
 
 /// The source tree's root.
 pub fn source_root() -> Result<PathBuf> {
@@ -26,15 +26,5 @@ pub(super) fn target_dir(root: &Path) -> Result<PathBuf> {
 
 /// The folders of the example functions, by name. The hostile ones lie deeper and are not among them.
 pub fn examples() -> Result<Vec<PathBuf>> {
-    let dir = source_root()?.join("functions");
-    let entries = fs::read_dir(&dir).with_context(|| format!("cannot list the examples in {}", dir.display()))?;
-    let mut examples = Vec::new();
-    for entry in entries {
-        let path = entry.with_context(|| format!("cannot list the examples in {}", dir.display()))?.path();
-        if path.join(manifest::FILE_NAME).is_file() {
-            examples.push(path);
-        }
-    }
-    examples.sort();
-    Ok(examples)
+    folder::functions_in(&source_root()?.join("functions"))
 }
