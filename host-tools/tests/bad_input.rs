@@ -136,6 +136,30 @@ fn a_folder_that_is_no_function_is_refused() {
 }
 
 #[test]
+fn a_program_that_cannot_be_a_function_is_refused() {
+    let dir = folder();
+    let f = dir.path().join("f");
+    fs::create_dir(&f).expect("made");
+    fs::write(f.join("mayfly.toml"), "name = \"f\"\nprogram = \"f.elf\"").expect("written");
+    let said = failure(&dir, &["build", "f"]);
+    let expected = "f/mayfly.toml names a `program` that cannot be read: f/f.elf: No such file or directory";
+    assert!(said.starts_with(expected), "{said}");
+    fs::write(f.join("f.elf"), "#!/bin/sh\n").expect("written");
+    let said = failure(&dir, &["build", "f"]);
+    assert_eq!(said, "the program of f cannot be a function: it is not an ELF file");
+    fs::write(f.join("f.elf"), executable(dir.path(), LOADER)).expect("written");
+    // The folder above it means the same.
+    for folder in ["f", "."] {
+        let said = failure(&dir, &["build", folder]);
+        assert!(said.contains("cannot be a function: its segment 0x100000..0x100001 does not lie in"), "{said}");
+    }
+    fs::write(f.join("Cargo.toml"), "[package]\nname = \"f\"\n").expect("written");
+    let said = failure(&dir, &["build", "f"]);
+    assert!(said.starts_with("f/mayfly.toml names a `program`, but there is a Cargo.toml beside it"), "{said}");
+    assert!(!dir.path().join("build").exists(), "nothing is written");
+}
+
+#[test]
 fn a_crate_that_is_not_one_program_is_refused() {
     let dir = folder();
     let cargo = "[package]\nname = \"f\"\n[workspace]\n";

@@ -46,10 +46,15 @@ impl Guest {
 
     /// Starts a machine that counts instructions, and whose clock follows the host's while it waits.
     pub fn counting(image: &Path) -> Self {
+        Self::counting_on(Launch::new(image))
+    }
+
+    /// The same on another machine than the usual.
+    pub fn counting_on(launch: Launch) -> Self {
         let mut machine = MachineType::all()[0].clone();
         // Otherwise a waiting machine's clock jumps to its next timer, and every client is too slow for it.
         machine.arguments.extend(["-icount", "sleep=on"].map(str::to_owned));
-        Self::measured(Launch::new(image).icount().machine(Box::leak(Box::new(machine))))
+        Self::measured(launch.icount().machine(Box::leak(Box::new(machine))))
     }
 
     /// Starts a machine and waits for nothing.

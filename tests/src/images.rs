@@ -1,7 +1,6 @@
 //! The images that are booted, built by `mayfly build` as a person would: once in each test process.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -14,7 +13,7 @@ const EXAMPLES: [&str; 7] = ["hello", "echo", "sha256", "qr", "json", "wordcount
 pub const HOSTILE: [&str; 8] = ["fault", "peek", "instruction", "badcall", "forge", "remember", "spin", "hog"];
 
 /// Functions of [`many`] in the image of [`ten_thousand`].
-pub const MANY: u32 = 9_999;
+pub const MANY: u32 = 10_000;
 
 /// The image with every example function and every hostile one.
 pub fn all() -> &'static Path {
@@ -40,17 +39,12 @@ pub fn hello() -> &'static Path {
     &IMAGE
 }
 
-/// The image with hello and enough of [`many`]'s functions to make ten thousand.
+/// The image with hello and ten thousand functions of [`many`].
 pub fn ten_thousand() -> &'static Path {
     static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
-        let folder = place("many");
-        // Left there by another run, and perhaps another version of it.
-        if folder.exists() {
-            fs::remove_dir_all(&folder).expect("it is ours");
-        }
-        many::write(&folder, MANY).expect("there is room");
-        let folder = folder.to_str().expect("cargo's folders have names in UTF-8").to_owned();
-        build("ten-thousand.elf", ["functions/hello".to_owned(), folder])
+        let folders = many::Folders::write(MANY).expect("there is room");
+        let path = folders.path().to_str().expect("its name is ASCII").to_owned();
+        build("ten-thousand.elf", ["functions/hello".to_owned(), path])
     });
     &IMAGE
 }

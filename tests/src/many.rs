@@ -1,9 +1,8 @@
 //! Thousands of distinct functions, made without a compiler: each answers with its own number, which it computes from a
 //! constant in its own code, so that a function that runs in another's place is noticed.
 
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io, process};
 
 use mayfly_abi::call::Call;
 use mayfly_abi::domain::{PROGRAM_BASE, RESPONSE_BASE, RESPONSE_BODY};
@@ -17,17 +16,38 @@ const BODY: u32 = (RESPONSE_BASE + RESPONSE_BODY) as u32;
 /// What comes before the number in an answer.
 const TEXT: &[u8; 9] = b"function ";
 
-/// Writes the folders of functions number 0 to `count - 1` into `dir`, which must not be there.
-pub fn write(dir: &Path, count: u32) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
-    for number in 0..count {
-        let folder = dir.join(name(number));
-        fs::create_dir(&folder)?;
-        let manifest = format!("name = \"{}\"\nprogram = \"function.elf\"\n", name(number));
-        fs::write(folder.join("mayfly.toml"), manifest)?;
-        fs::write(folder.join("function.elf"), program(number))?;
+/// Folders of functions, removed when this is dropped.
+#[derive(Debug)]
+pub struct Folders(PathBuf);
+
+impl Folders {
+    /// Writes the folders of functions number 0 to `count - 1`, in memory where the system offers that: disks take long
+    /// for thousands of files.
+    pub fn write(count: u32) -> io::Result<Self> {
+        let memory = Path::new("/dev/shm");
+        let parent = if memory.is_dir() { memory.to_owned() } else { env::temp_dir() };
+        let folders = Self(parent.join(format!("mayfly-many-{}", process::id())));
+        for number in 0..count {
+            let folder = folders.0.join(name(number));
+            fs::create_dir_all(&folder)?;
+            let manifest = format!("name = \"{}\"\nprogram = \"function.elf\"\n", name(number));
+            fs::write(folder.join("mayfly.toml"), manifest)?;
+            fs::write(folder.join("function.elf"), program(number))?;
+        }
+        Ok(folders)
     }
-    Ok(())
+
+    /// The folder that holds them.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folders {
+    fn drop(&mut self) {
+        // If it fails, there is nobody left to tell.
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// What function `number` is asked, and its only right answer.

@@ -14,6 +14,7 @@ mod idle;
 mod initialisation;
 mod isolation;
 mod load;
+mod many;
 mod network;
 mod randomness;
 mod refuses;
