@@ -33,7 +33,8 @@ pub(super) fn function(name: &str, dir: &Path, sdk: &Path, scratch: &Path) -> Re
     let sources = sources(dir)?;
     if sources.is_empty() {
         bail!(
-            "{} has neither a Cargo.toml nor *.c files; `mayfly new NAME` shows what a function needs",
+            "{} has neither a Cargo.toml nor *.c files, and its manifest names no `program`; `mayfly new NAME` shows what \
+             a function needs",
             dir.display()
         );
     }

@@ -35,13 +35,13 @@ pub(super) fn functions<'a>(dirs: &[&'a Path], script: &Path, target_dir: &Path)
     }
     let mut programs = HashMap::new();
     while let Some((_, first)) = waiting.first().cloned() {
-        let workspace = metadata(&first)?;
-        let is_here = |(_, manifest): &mut (&Path, PathBuf)| workspace.find(manifest).is_some();
+        let workspace = metadata(&first)?.by_manifest();
+        let is_here = |(_, manifest): &mut (&Path, PathBuf)| workspace.contains_key(manifest);
         let here: Vec<_> = waiting.extract_if(.., is_here).collect();
         if here.is_empty() {
             bail!("{} describes no package; `mayfly new NAME` shows what a function needs", first.display());
         }
-        let packages: Vec<&Package> = here.iter().filter_map(|(_, manifest)| workspace.find(manifest)).collect();
+        let packages: Vec<&Package> = here.iter().filter_map(|(_, manifest)| workspace.get(manifest)).collect();
         for package in &packages {
             package.check_binary()?;
         }
@@ -95,8 +95,9 @@ impl Package {
 }
 
 impl Workspace {
-    fn find(&self, manifest: &Path) -> Option<&Package> {
-        self.packages.iter().find(|package| package.manifest_path == manifest)
+    /// Its packages by the path of their Cargo.toml.
+    fn by_manifest(self) -> HashMap<PathBuf, Package> {
+        self.packages.into_iter().map(|package| (package.manifest_path.clone(), package)).collect()
     }
 }
 
@@ -114,12 +115,7 @@ fn metadata(manifest: &Path) -> Result<Workspace> {
 }
 
 /// Builds `packages`, all of the workspace of the package at `manifest`.
-fn build_functions(
-    manifest: &Path,
-    packages: &[&Package],
-    script: &Path,
-    target_dir: &Path,
-) -> Result<Vec<Executable>> {
+fn build_functions(manifest: &Path, packages: &[&Package], script: &Path, target_dir: &Path) -> Result<Executables> {
     let mut flags = OsString::new();
     for flag in [
         "relocation-model=static",
@@ -160,11 +156,8 @@ fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// An executable that cargo has built.
-struct Executable {
-    package_manifest: PathBuf,
-    path: PathBuf,
-}
+/// The executables that cargo has built, by the path of their package's Cargo.toml.
+type Executables = HashMap<PathBuf, PathBuf>;
 
 /// The lines of `--message-format=json` that matter here.
 #[derive(Deserialize)]
@@ -186,7 +179,7 @@ struct Target {
 }
 
 /// Runs a `cargo build`, showing what it is at, and lists the executables.
-fn run(mut cargo: Command, what: &str) -> Result<Vec<Executable>> {
+fn run(mut cargo: Command, what: &str) -> Result<Executables> {
     let progress = Progress::start(what);
     cargo.args(["--quiet", "--message-format=json-render-diagnostics"]);
     if stderr().is_terminal() {
@@ -206,13 +199,13 @@ fn run(mut cargo: Command, what: &str) -> Result<Vec<Executable>> {
                 progress.print(&line);
             }
         });
-        let mut executables = Vec::new();
+        let mut executables = Executables::new();
         for line in stdout.into_iter().flat_map(|pipe| BufReader::new(pipe).lines()) {
             let line = line.context("cannot read what cargo says")?;
             let message = serde_json::from_str(&line).with_context(|| format!("cargo said {line}"))?;
             if let Message::CompilerArtifact { manifest_path, target, executable } = message {
                 progress.detail(target.name);
-                executables.extend(executable.map(|path| Executable { package_manifest: manifest_path, path }));
+                executables.extend(executable.map(|path| (manifest_path, path)));
             }
         }
         anyhow::Ok(executables)
@@ -226,8 +219,8 @@ fn run(mut cargo: Command, what: &str) -> Result<Vec<Executable>> {
 }
 
 /// Reads the executable of the package at `manifest`.
-fn read_executable(executables: &[Executable], manifest: &Path) -> Result<Vec<u8>> {
-    let built = executables.iter().find(|executable| executable.package_manifest == manifest);
-    let path = &built.with_context(|| format!("cargo built no program of {}", manifest.display()))?.path;
+fn read_executable(executables: &Executables, manifest: &Path) -> Result<Vec<u8>> {
+    let path =
+        executables.get(manifest).with_context(|| format!("cargo built no program of {}", manifest.display()))?;
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }

@@ -42,7 +42,6 @@ fn first_instructions(image: &Path) -> (u64, u64) {
         check(&mut connection, &Exchange::hello("you"));
         let ledger = guest.settle(QUIET);
         let entry = ledger.stamps[Phase::Entry as usize];
-        println!("{ledger:?}");
         (ledger.stamps[Phase::Listening as usize] - entry, ledger.busy - entry)
     });
     boots.min_by_key(|(_, answered)| *answered).unwrap_or_default()
