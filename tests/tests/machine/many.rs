@@ -37,7 +37,7 @@ fn first_instructions(image: &Path) -> (u64, u64) {
     /// The client's acknowledgements are packets of their own in one boot and not in another: the cheapest counts.
     const BOOTS: usize = 3;
     let boots = (0..BOOTS).map(|_| {
-        let guest = Guest::counting(Launch::new(image).memory_mib(MEMORY));
+        let guest = Guest::counting_on(Launch::new(image).memory_mib(MEMORY));
         let mut connection = guest.connect();
         check(&mut connection, &Exchange::hello("you"));
         let ledger = guest.settle(QUIET);
