@@ -1,17 +1,16 @@
-//! Page frames and the kernel heap. A [`Frame`] is owned by one value at a time and goes back when that is dropped.
+//! Page frames, and where the kernel heap gets its own. A [`Frame`] is owned by one value at a time and goes back when that is dropped.
 //!
 //! A new machine's memory is zero, so frames are handed out in order of address and nothing is cleared at boot. A frame
 //! that comes back is cleared when it is handed out again.
 
 use super::cpu::direct;
 use super::traps::Traps;
-use super::{exit, ledger};
+use super::{exit, heap, ledger};
 use bootloader_api::BootInfo;
 use bootloader_api::info::MemoryRegionKind;
 use core::arch::asm;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
-use linked_list_allocator::Heap;
 use mayfly_abi::PAGE;
 use mayfly_abi::boot::DIRECT_MAP_LEN;
 use spin::Mutex;
@@ -176,8 +175,8 @@ pub(crate) fn init(boot: &BootInfo, _: &Traps) -> Memory {
         pool.total += (end - start) / PAGE;
     }
     let bytes = pool.total * PAGE;
-    let heap = (bytes / HEAP_SHARE).clamp(256 << 10, 64 << 20) & !(PAGE - 1);
-    let Some(start) = pool.take_fresh(heap).filter(|_| bytes >= LEAST) else {
+    let len = (bytes / HEAP_SHARE).clamp(256 << 10, 64 << 20) & !(PAGE - 1);
+    let Some(start) = pool.take_fresh(len).filter(|_| bytes >= LEAST) else {
         exit::refuse(format_args!(
             "too little memory: {} KiB are free beside the image, at least {} KiB are needed; give the machine more",
             bytes >> 10,
@@ -186,26 +185,6 @@ pub(crate) fn init(boot: &BootInfo, _: &Traps) -> Memory {
     };
     ledger::set_frames(pool.used, pool.total);
     // SAFETY: the pool has just given these pages away for good.
-    unsafe { HEAP.0.lock().init(pointer(start).cast().as_ptr(), heap as usize) };
+    unsafe { heap::init(pointer(start).cast().as_ptr(), len as usize) };
     Memory(())
-}
-
-struct KernelHeap(Mutex<Heap>);
-
-#[global_allocator]
-static HEAP: KernelHeap = KernelHeap(Mutex::new(Heap::empty()));
-
-// SAFETY: every block comes from the locked heap, which hands each out once and aligned as asked.
-unsafe impl core::alloc::GlobalAlloc for KernelHeap {
-    // Kept apart: inlined, it would be new code to the CPU at each place that allocates.
-    #[inline(never)]
-    unsafe fn alloc(&self, layout: core::alloc::Layout) -> *mut u8 {
-        self.0.lock().allocate_first_fit(layout).map_or(core::ptr::null_mut(), NonNull::as_ptr)
-    }
-
-    #[inline(never)]
-    unsafe fn dealloc(&self, block: *mut u8, layout: core::alloc::Layout) {
-        // SAFETY: the caller gives back a block of this heap with its layout, which is never null.
-        unsafe { self.0.lock().deallocate(NonNull::new_unchecked(block), layout) };
-    }
 }

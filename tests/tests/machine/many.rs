@@ -92,6 +92,31 @@ fn any_of_ten_thousand_functions_answers_right_in_random_order() {
     guest.expect_hello();
 }
 
+#[test]
+fn a_first_request_takes_about_the_same_however_many_functions_are_resident() {
+    /// How much more than a later request a first one may take, in instructions.
+    const MOST: u64 = 8000;
+    let guest = Guest::counting_on(Launch::new(images::ten_thousand()).memory_mib(MEMORY));
+    let mut connection = guest.connect();
+    let mut asked = 0;
+    // The last one finds memory used up since long ago: others go for it.
+    let figures = [10, 2000, 6000].map(|number| {
+        (asked..number).for_each(|number| check(&mut connection, &many::exchange(number)));
+        asked = number + 1;
+        // Of the domains' work alone: what the network takes depends on when the client's packets come.
+        let mut domains = || {
+            let before = guest.settle(QUIET).domains;
+            check(&mut connection, &many::exchange(number));
+            guest.settle(QUIET).domains - before
+        };
+        (domains(), domains())
+    });
+    println!("instructions of domains for the (first, second) request of number 10, 2000 and 6000: {figures:?}");
+    for (first, second) in figures {
+        assert!(first - second <= MOST, "{first} instructions, and {second} the second time");
+    }
+}
+
 #[track_caller]
 fn check(connection: &mut Connection, exchange: &Exchange) {
     let response = connection.ask(&exchange.request);

@@ -1,0 +1,78 @@
+//! The kernel's heap. Thousands of functions in use mean thousands of small blocks, so those that come back are kept by
+//! size: the heap below looks through all its holes in turn, and would have as many.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ptr::NonNull;
+use linked_list_allocator::Heap;
+use spin::Mutex;
+
+/// Small blocks have a multiple of this size, and lie at a multiple of it.
+const UNIT: usize = 64;
+/// Sizes of small blocks: up to 2 KiB.
+const SIZES: usize = 32;
+
+/// All blocks that nobody has.
+struct Blocks {
+    /// Of small blocks, one list for each size: each block starts with the next one's address.
+    small: [Option<NonNull<u8>>; SIZES],
+    rest: Heap,
+}
+
+// SAFETY: nobody else has the blocks on the lists.
+unsafe impl Send for Blocks {}
+
+struct KernelHeap(Mutex<Blocks>);
+
+#[global_allocator]
+static HEAP: KernelHeap = KernelHeap(Mutex::new(Blocks { small: [None; SIZES], rest: Heap::empty() }));
+
+/// Gives memory to the heap, for good.
+///
+/// # Safety
+///
+/// The memory is the caller's to give, and this is called once.
+pub(super) unsafe fn init(start: *mut u8, len: usize) {
+    // SAFETY: the caller vouches for it.
+    unsafe { HEAP.0.lock().rest.init(start, len) };
+}
+
+/// Which list a block of this layout belongs to, and the layout that all blocks of that list have; none if it is not small.
+fn small(layout: Layout) -> Option<(usize, Layout)> {
+    let units = layout.size().div_ceil(UNIT);
+    let list = units.checked_sub(1).filter(|list| *list < SIZES && layout.align() <= UNIT)?;
+    Some((list, Layout::from_size_align(units * UNIT, UNIT).ok()?))
+}
+
+// SAFETY: every block comes from the locked heap, which hands each out once and aligned as asked.
+unsafe impl GlobalAlloc for KernelHeap {
+    // Kept apart: inlined, it would be new code to the CPU at each place that allocates.
+    #[inline(never)]
+    unsafe fn alloc(&self, mut layout: Layout) -> *mut u8 {
+        let mut blocks = self.0.lock();
+        if let Some((list, whole)) = small(layout) {
+            if let Some(block) = blocks.small[list] {
+                // SAFETY: a block on a list is nobody's, and starts as `dealloc` has left it.
+                blocks.small[list] = unsafe { block.cast().read() };
+                return block.as_ptr();
+            }
+            layout = whole;
+        }
+        blocks.rest.allocate_first_fit(layout).map_or(core::ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    #[inline(never)]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        let mut blocks = self.0.lock();
+        // SAFETY: the caller gives back a block of this heap, which is never null.
+        let block = unsafe { NonNull::new_unchecked(block) };
+        match small(layout) {
+            Some((list, _)) => {
+                // SAFETY: the block is nobody's any more, and long enough and aligned for an address.
+                unsafe { block.cast().write(blocks.small[list]) };
+                blocks.small[list] = Some(block);
+            }
+            // SAFETY: it came from there, with this layout.
+            None => unsafe { blocks.rest.deallocate(block, layout) },
+        }
+    }
+}
