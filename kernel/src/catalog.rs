@@ -57,6 +57,16 @@ pub(crate) struct Catalog {
     links: Vec<Link>,
 }
 
+/// When there is memory for somebody to whom none was promised.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    Now,
+    /// When an invocation has ended.
+    Later,
+    /// As far as anybody knows.
+    Never,
+}
+
 /// Why there is no instance.
 pub(crate) enum NoInstance {
     /// As many run as the manifest allows, or the function is being initialised: wait.
@@ -202,17 +212,13 @@ impl Catalog {
         (memory::free() + self.idle_frames).saturating_sub(self.promised)
     }
 
-    /// Makes something out of frames for somebody to whom none were promised.
-    pub(crate) fn with_spare_room<T>(
-        &mut self,
-        make: impl FnMut() -> Result<T, OutOfFrames>,
-    ) -> Result<T, OutOfFrames> {
-        /// A page, and a table for it.
-        const MOST: u64 = 2;
-        if self.spare_frames() < MOST {
-            return Err(OutOfFrames);
+    /// Whether so many frames can be had by somebody to whom none were promised: now, or once those which run have ended.
+    pub(crate) fn room_for(&self, frames: u64) -> Room {
+        match self.spare_frames() >= frames {
+            true => Room::Now,
+            false if self.promised > 0 => Room::Later,
+            false => Room::Never,
         }
-        self.with_room(make)
     }
 
     /// Makes something out of frames. If there are none, idle instances go until it works, or until none is left.

@@ -25,6 +25,9 @@ const SLICE: u64 = 2_000_000;
 /// Most segments of a connection that are sent between two slices.
 const SEGMENTS: usize = 32;
 
+/// This part of memory is promised to no invocation while others run: it is for requests that are arriving.
+const BODIES_SHARE: u64 = 16;
+
 /// How long a stopped domain is held for the host to look at, in nanoseconds.
 const HELD: u64 = 2_000_000_000;
 
@@ -152,7 +155,10 @@ impl Executor {
         self.catalog.promise(promised);
         let need = |event: &Event| self.catalog.plan(event.function).frames();
         let ahead = self.short.front().map_or(0, need);
-        (self.new.is_empty() && self.long.is_empty()) || self.catalog.spare_frames() >= ahead + need(event)
+        // What clients are sending needs some too.
+        let (_, total) = memory::count();
+        let kept = total / BODIES_SHARE;
+        (self.new.is_empty() && self.long.is_empty()) || self.catalog.spare_frames() >= ahead + need(event) + kept
     }
 
     /// Has a function initialised; the event waits for it.

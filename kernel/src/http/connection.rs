@@ -181,7 +181,8 @@ impl Connection {
                         if progress != self.progress {
                             self.wait(now, REQUEST, progress);
                         } else if now >= self.deadline {
-                            self.answer(&Answer::TooSlow, false, now);
+                            let answer = if incoming.short_of_memory() { Answer::Full } else { Answer::TooSlow };
+                            self.answer(&answer, false, now);
                             continue;
                         }
                         return Wants::Nothing;

@@ -1,6 +1,6 @@
 //! A request on its way in: from a checked head to a window that holds all of it.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Room};
 use crate::hw::window::{OutOfFrames, Window};
 use crate::windows::Windows;
 use alloc::vec::Vec;
@@ -39,6 +39,11 @@ impl From<OutOfFrames> for Stop {
     }
 }
 
+/// Frames that a head may take: two pages of it, and a table.
+const HEAD_FRAMES: u64 = 4;
+/// Frames that what is taken at once of a body may take: a socket's buffer or the rest of a head's, and two tables.
+const BODY_FRAMES: u64 = 8;
+
 /// How the end of the body is found.
 enum Rest {
     Bytes(u64),
@@ -56,6 +61,7 @@ pub(crate) struct Incoming {
     window: Window,
     start: usize,
     len: usize,
+    short_of_memory: bool,
     rest: Rest,
 }
 
@@ -77,8 +83,12 @@ impl Incoming {
             Framing::Length(len) => Rest::Bytes(len),
             Framing::Chunked => Rest::Chunks(Decoder::new()),
         };
-        let mut window = catalog.with_spare_room(|| windows.request())?;
-        catalog.with_spare_room(|| window.write(REQUEST_BYTES as usize, bytes))?;
+        // A head never waits for memory: there is some that is promised to no invocation.
+        if catalog.room_for(HEAD_FRAMES) == Room::Never {
+            return Err(Stop::Full);
+        }
+        let mut window = catalog.with_room(|| windows.request())?;
+        catalog.with_room(|| window.write(REQUEST_BYTES as usize, bytes))?;
         Ok(Self {
             function,
             head,
@@ -88,6 +98,7 @@ impl Incoming {
             window,
             start: REQUEST_BYTES as usize + bytes.len(),
             len: 0,
+            short_of_memory: false,
             rest,
         })
     }
@@ -97,16 +108,24 @@ impl Incoming {
         self.head.expect_continue && self.len == 0 && !matches!(self.rest, Rest::Bytes(0))
     }
 
-    /// Takes what has arrived: first what came with the head, then from the socket. True once the body is whole.
+    /// Takes what has arrived: first what came with the head, then from the socket. True once the body is whole. While
+    /// invocations hold all memory it takes nothing, and the client has to wait.
     pub(crate) fn receive(
         &mut self,
         input: &mut Vec<u8>,
         socket: &mut tcp::Socket<'static>,
         catalog: &mut Catalog,
     ) -> Result<bool, Stop> {
-        let (consumed, mut done) = self.take(input, catalog)?;
-        input.drain(..consumed);
-        while !done && socket.can_recv() {
+        let mut done = matches!(self.rest, Rest::Bytes(0));
+        if !done && !input.is_empty() {
+            if !self.has_room(catalog)? {
+                return Ok(false);
+            }
+            let (consumed, whole) = self.take(input, catalog)?;
+            input.drain(..consumed);
+            done = whole;
+        }
+        while !done && socket.can_recv() && self.has_room(catalog)? {
             let taken = socket.recv(|bytes| match self.take(bytes, catalog) {
                 Ok((consumed, done)) => (consumed, Ok(done)),
                 Err(stop) => (0, Err(stop)),
@@ -118,6 +137,18 @@ impl Incoming {
             }
         }
         Ok(done)
+    }
+
+    /// Whether what a socket holds can be stored now. An error if it never can.
+    fn has_room(&mut self, catalog: &Catalog) -> Result<bool, Stop> {
+        let room = catalog.room_for(BODY_FRAMES);
+        self.short_of_memory = room == Room::Later;
+        if room == Room::Never { Err(Stop::Full) } else { Ok(room == Room::Now) }
+    }
+
+    /// Whether it is not the client who is slow: there was no memory for more.
+    pub(crate) fn short_of_memory(&self) -> bool {
+        self.short_of_memory
     }
 
     /// Bytes of body so far, to see whether a slow client moves.
@@ -132,7 +163,7 @@ impl Incoming {
             if bytes.len() > limit as usize - *len {
                 return Err(Stop::TooLarge(limit));
             }
-            catalog.with_spare_room(|| window.write(start + *len, bytes))?;
+            catalog.with_room(|| window.write(start + *len, bytes))?;
             *len += bytes.len();
             Ok(())
         };
