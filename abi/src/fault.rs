@@ -45,6 +45,9 @@ layout! {
         pub registers: [u64; 15],
         /// Return addresses by the chain of frame pointers, innermost first; 0 behind the last.
         pub callers: [u64; FAULT_CALLERS],
+        /// The two words at the stack pointer, zeros if they cannot be read. A function that has not made its own frame
+        /// yet has its return address there.
+        pub top: [u64; 2],
     }
 }
 
@@ -61,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_records_are_pinned_and_share_the_ledgers_page() {
-        assert_eq!(FaultRecord::SIZE, 320);
+        assert_eq!(FaultRecord::SIZE, 336);
         assert_eq!(core::mem::offset_of!(FaultRecord, callers), 224);
         const { assert!(LEDGER + Ledger::SIZE as u64 <= FAULT_SEEN) };
         const { assert!(FAULT_RING + FAULT_SLOTS * FaultRecord::SIZE as u64 <= LEDGER + PAGE) };

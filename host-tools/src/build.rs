@@ -15,6 +15,7 @@ mod quantity;
 #[cfg(test)]
 pub(crate) mod sample;
 mod source;
+mod symbols;
 mod tables;
 
 use std::fs;
@@ -37,6 +38,7 @@ pub use manifest::{Manifest, ManifestError, is_name, name_rule};
 pub use program::{Function, Memory, ProgramError};
 pub use quantity::show_size;
 pub use source::{examples, source_root};
+pub use symbols::{kernel_symbols, symbols};
 
 /// Where an image goes if nothing else is said, and where `mayfly run` finds it.
 pub const DEFAULT_IMAGE: &str = "build/mayfly.elf";
@@ -105,19 +107,27 @@ pub fn build(dirs: &[PathBuf], output: &Path, isolation: Option<Isolation>) -> R
 
     let root = source::source_root()?;
     let target_dir = source::target_dir(&root)?;
-    let mut functions = build_functions(folders, &root.join("sdk"), &target_dir.join("functions"))?;
+    let symbols = symbols::Folder::beside(output)?;
+    let mut functions = build_functions(folders, &root.join("sdk"), &target_dir.join("functions"), &symbols)?;
     functions.sort_by(|a, b| a.manifest.route.cmp(&b.manifest.route));
 
     let (loader, kernel) = cargo::loader_and_kernel(&root, &target_dir)?;
     let _progress = Progress::brief("writing the image");
     let image = compose(&loader, &kernel, &functions)?;
+    symbols.keep(symbols::KERNEL, &kernel)?;
+    symbols.finish()?;
     write_whole(output, &image).with_context(|| format!("cannot write the image {}", output.display()))?;
     Ok(Report { image_len: image.len() as u64, functions })
 }
 
 /// Builds or reads the functions of `folders`, in whatever order. What is compiled is kept in `target_dir`, so that
 /// functions in different places share one build of the SDK.
-fn build_functions(folders: Vec<Folder>, sdk: &Path, target_dir: &Path) -> Result<Vec<Function>> {
+fn build_functions(
+    folders: Vec<Folder>,
+    sdk: &Path,
+    target_dir: &Path,
+    symbols: &symbols::Folder,
+) -> Result<Vec<Function>> {
     let rust: Vec<&Path> = folders.iter().filter(|f| f.kind == Kind::Rust).map(|f| f.dir.as_path()).collect();
     let mut rust_programs = cargo::functions(&rust, &sdk.join("function.ld"), target_dir)?;
     let mut functions = Vec::with_capacity(folders.len());
@@ -133,14 +143,23 @@ fn build_functions(folders: Vec<Folder>, sdk: &Path, target_dir: &Path) -> Resul
         };
         let function = Function::new(manifest.clone(), &program)
             .with_context(|| format!("the program of {} cannot be a function", dir.display()))?;
+        match kind {
+            Kind::Program(program) => symbols.refer(&manifest.name, program)?,
+            Kind::Rust | Kind::C => symbols.keep(&manifest.name, &program)?,
+        }
         functions.push(function);
     }
     Ok(functions)
 }
 
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes a file so that nobody ever sees a part of it.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = folder_of(path);
     fs::create_dir_all(dir)?;
     let (unfinished, mut file) = Unfinished::file(dir)?;
     file.write_all(bytes)?;

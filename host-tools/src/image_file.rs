@@ -7,6 +7,7 @@ use mayfly_abi::ABI_VERSION;
 use mayfly_abi::boot::{BOOT_BLOCK, BOOT_MAGIC, BOOT_VERSION, BootBlock};
 use mayfly_abi::image::{
     BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, Isolation, RECORD_CHECKED,
+    SegmentRecord,
 };
 use mayfly_abi::wire::{Wire, checksum};
 
@@ -30,6 +31,8 @@ pub struct ImageFile {
     pub isolation: Isolation,
     /// The functions, sorted by route.
     pub functions: Vec<FunctionRecord>,
+    /// All of the bundle.
+    contents: Vec<u8>,
 }
 
 /// One run of memory that the machine monitor loads.
@@ -136,7 +139,14 @@ impl ImageFile {
             return Err(Damage::Contents);
         }
         let sections = executable.segments.iter().map(|segment| Section::new(segment, &boot)).collect();
-        Ok(Self { file_len: bytes.len() as u64, entry, sections, boot, bundle: header, isolation, functions })
+        let (file_len, contents) = (bytes.len() as u64, bundle.to_vec());
+        Ok(Self { file_len, entry, sections, boot, bundle: header, isolation, functions, contents })
+    }
+
+    /// What a segment of a function starts as; `None` if its record points outside the bundle.
+    pub fn bytes_of(&self, segment: &SegmentRecord) -> Option<&[u8]> {
+        let rest = self.contents.get(usize::try_from(segment.offset).ok()?..)?;
+        rest.get(..segment.file_len as usize)
     }
 }
 
@@ -267,6 +277,10 @@ mod tests {
         assert_eq!(image.entry, 0x10_0000);
         assert_eq!(image.functions.len(), 2);
         assert_eq!(image.bundle.function_count, 2);
+        let mut code = image.functions[1].segments[0];
+        assert_eq!(image.bytes_of(&code), Some(b"b".as_slice()));
+        code.offset = image.boot.bundle_len;
+        assert_eq!(image.bytes_of(&code), None);
         let addresses: Vec<u64> = image.sections.iter().map(|section| section.address).collect();
         let bundle = image.boot.bundle_address;
         assert_eq!(addresses, [0x10_0000, BOOT_BLOCK, 0x12_0000, 0x12_1000, bundle, image.boot.page_table]);

@@ -3,6 +3,8 @@
 pub mod bench;
 pub mod build;
 pub mod demo;
+pub mod explain;
+pub mod fault;
 mod few;
 pub mod image_file;
 pub mod inspect;

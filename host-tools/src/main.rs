@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mayfly::{bench, build, demo, inspect, invoke, new, run};
+use mayfly::{bench, build, demo, explain, inspect, invoke, new, run};
 
 /// Builds, runs and measures Mayfly images: one kernel and your functions, booted in milliseconds.
 #[derive(Parser)]
@@ -19,6 +19,7 @@ enum Command {
     Build(build::Args),
     Run(run::Args),
     Invoke(invoke::Args),
+    Explain(explain::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
     Demo(demo::Args),
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::main(args),
         Command::Run(args) => run::main(args),
         Command::Invoke(args) => invoke::main(args),
+        Command::Explain(args) => explain::main(args),
         Command::Inspect(args) => inspect::main(args),
         Command::Bench(args) => bench::main(args),
         Command::Demo(args) => demo::main(args),

@@ -12,22 +12,23 @@ use anyhow::{Context, Result, bail, ensure};
 use mayfly_abi::image::Isolation;
 use mayfly_qemu::{Ending, Error, Launch, Machine, MachineType, accelerator};
 
-use crate::build::DEFAULT_IMAGE;
+use crate::build::{DEFAULT_IMAGE, kernel_symbols};
+use crate::fault::Reporter;
 use crate::few::Few;
 use crate::image_file::{ImageFile, text};
 
 /// Where a debugger finds the machine.
 const GDB_PORT: u16 = 1234;
-/// The kernel with its symbols, in a source tree.
-const KERNEL: &str = "target/x86_64-unknown-linux-gnu/release/mayfly-kernel";
-/// How soon Ctrl-C is noticed at the latest.
+/// How soon Ctrl-C and faults are noticed at the latest.
 const TICK: Duration = Duration::from_millis(100);
+/// The same while a fault keeps the whole machine waiting for its core.
+const SHORT_TICK: Duration = Duration::from_millis(5);
 /// How long QEMU may take to end once its console is closed.
 const LAST_BREATH: Duration = Duration::from_secs(5);
 
 /// Boots an image and serves its functions until Ctrl-C.
 ///
-/// Shows what the machine prints. The exit code is 0 after Ctrl-C, and 1 if the machine ended by itself.
+/// Shows what the machine prints, and explains faults as they happen. The exit code is 0 after Ctrl-C, and 1 if the machine ended by itself.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  mayfly run &\n  curl http://127.0.0.1:8080/hello\n  mayfly run --port 9000 --memory 16M --accel tcg"
@@ -50,6 +51,9 @@ pub struct Args {
     /// Compare every domain with its template after each reset, and stop the machine on a difference.
     #[arg(long)]
     verify_reset: bool,
+    /// Write an ELF core of every domain that breaks to this folder, for gdb. The machine waits for each.
+    #[arg(long, value_name = "DIR")]
+    core: Option<PathBuf>,
     /// Wait for gdb before the first instruction.
     #[arg(long)]
     gdb: bool,
@@ -69,6 +73,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
     }
     if args.verify_reset {
         launch = launch.kernel_argument("verify_reset=1");
+    }
+    if args.core.is_some() {
+        launch = launch.kernel_argument("hold_faults=1");
     }
     let plan = launch.plan()?;
     if args.dry_run {
@@ -96,18 +103,30 @@ pub fn main(args: Args) -> Result<ExitCode> {
         println!("{more}; `mayfly inspect {}` lists them", args.image.display());
     }
     if args.gdb {
-        println!("waiting for: gdb {KERNEL} -ex 'target remote 127.0.0.1:{GDB_PORT}'");
+        let kernel = kernel_symbols(&args.image);
+        println!("waiting for: gdb {} -ex 'target remote 127.0.0.1:{GDB_PORT}'", kernel.display());
     }
     println!("Ctrl-C ends it.");
-    serve(machine, &stop, io::stdout())
+    let reporter = Reporter::start(&args.image, image, args.core.as_deref())?;
+    serve(machine, &stop, io::stdout(), reporter)
 }
 
-/// Shows what the machine prints until `stop` is set, or the machine ends by itself.
-fn serve(mut machine: Machine, stop: &AtomicBool, mut out: impl Write) -> Result<ExitCode> {
+/// Shows what the machine prints and how its functions break, until `stop` is set, or the machine ends by itself.
+fn serve(mut machine: Machine, stop: &AtomicBool, mut out: impl Write, mut reporter: Reporter) -> Result<ExitCode> {
+    let tick = if reporter.writes_cores() { SHORT_TICK } else { TICK };
     let mut position = 0;
-    while let Some(printed) = machine.console().follow(&mut position, TICK) {
-        out.write_all(&printed)?;
+    loop {
+        let printed = machine.console().follow(&mut position, tick);
+        let text = printed.as_deref().unwrap_or_default();
+        out.write_all(text)?;
+        // Not in the middle of a line.
+        if text.is_empty() || text.ends_with(b"\n") {
+            reporter.report(machine.memory(), &mut out)?;
+        }
         out.flush()?;
+        if printed.is_none() {
+            break;
+        }
         if stop.load(Ordering::Relaxed) {
             machine.stop();
             return Ok(ExitCode::SUCCESS);
@@ -160,6 +179,7 @@ fn mebibytes(size: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build::sample;
     use crate::unfinished::Unfinished;
     use mayfly_abi::exit::Exit;
     use mayfly_qemu::guest::Guest;
@@ -182,6 +202,12 @@ mod tests {
         assert!(error.to_string().starts_with("4M of memory cannot hold the image, which alone needs 5M"), "{error}");
     }
 
+    /// Of an image that has nothing to do with the machine.
+    fn reporter() -> Reporter {
+        let image = ImageFile::parse(&sample::image()).expect("valid");
+        Reporter::start(Path::new("no/such.elf"), image, None).expect("it writes nothing yet")
+    }
+
     fn start(test: &str, guest: &Guest) -> Machine {
         let dir = Unfinished::folder(&std::env::temp_dir()).expect("there is room");
         let path = dir.path().join(test);
@@ -196,7 +222,7 @@ mod tests {
     fn a_machine_that_ends_by_itself_is_a_failure_that_says_why() {
         let machine = start("panics", &Guest::new().print("up\n").exit(Exit::Panic as u32));
         let mut shown = Vec::new();
-        let error = serve(machine, &AtomicBool::new(false), &mut shown).expect_err("nobody stopped it");
+        let error = serve(machine, &AtomicBool::new(false), &mut shown, reporter()).expect_err("nobody stopped it");
         assert_eq!(error.to_string(), "the kernel panicked");
         assert_eq!(shown, b"up\n");
     }
@@ -205,7 +231,7 @@ mod tests {
     fn a_machine_that_is_stopped_is_a_success() {
         let machine = start("stopped", &Guest::new().print("up\n"));
         let pid = machine.pid();
-        let code = serve(machine, &AtomicBool::new(true), io::sink()).expect("it was stopped");
+        let code = serve(machine, &AtomicBool::new(true), io::sink(), reporter()).expect("it was stopped");
         assert_eq!(code, ExitCode::SUCCESS);
         assert!(!Path::new(&format!("/proc/{pid}")).exists());
     }

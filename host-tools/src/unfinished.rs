@@ -46,6 +46,15 @@ impl Unfinished {
     pub fn finish(self, name: &Path) -> io::Result<()> {
         fs::rename(&self.path, name)
     }
+
+    /// Gives a folder its name in the same parent; a folder that had the name is removed with all that is in it.
+    pub fn replace_folder(self, name: &Path) -> io::Result<()> {
+        let old = Self::folder(self.path.parent().unwrap_or(Path::new(".")))?;
+        match fs::rename(name, old.path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => self.finish(name),
+        }
+    }
 }
 
 impl Drop for Unfinished {
@@ -70,5 +79,18 @@ mod tests {
         file.finish(&parent.path().join("done")).expect("a name");
         let names: Vec<_> = fs::read_dir(parent.path()).expect("a folder").flatten().map(|e| e.file_name()).collect();
         assert_eq!(names, ["done"]);
+    }
+
+    #[test]
+    fn a_folder_is_replaced_as_a_whole() {
+        let parent = Unfinished::folder(&std::env::temp_dir()).expect("a folder");
+        let name = parent.path().join("name");
+        for file in ["old", "new"] {
+            let folder = Unfinished::folder(parent.path()).expect("a folder");
+            fs::write(folder.path().join(file), "").expect("a file");
+            folder.replace_folder(&name).expect("a name");
+        }
+        assert!(name.join("new").exists() && !name.join("old").exists());
+        assert_eq!(fs::read_dir(parent.path()).expect("a folder").count(), 1);
     }
 }

@@ -220,7 +220,9 @@ fn wrong_usage_exits_with_2_and_shows_what_is_possible() {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    for args in [&["new"][..], &["build"], &["run"], &["invoke"], &["inspect"], &["bench", "boot"], &["demo"]] {
+    for args in
+        [&["new"][..], &["build"], &["run"], &["invoke"], &["inspect"], &["explain"], &["bench", "boot"], &["demo"]]
+    {
         let output = mayfly(&folder(), &[args, &["--help"]].concat());
         assert!(output.status.success(), "{args:?}");
         let help = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -2,19 +2,15 @@
 
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mayfly_abi::boot::LEDGER;
-use mayfly_abi::ledger::{Ledger, Phase};
-use mayfly_abi::wire::Wire;
+use mayfly_abi::ledger::Ledger;
 
 use crate::scratch::Scratch;
-use crate::{CommandLine, Console, Ending, Error};
+use crate::{CommandLine, Console, Ending, Error, Memory};
 
 /// How often a port that refuses is tried again: well under what a boot is measured by.
 const RETRY: Duration = Duration::from_micros(200);
@@ -43,7 +39,7 @@ impl Machine {
         let mut child = qemu.spawn().map_err(Error::io(format!("start {}", command.program().to_string_lossy())))?;
         let console = child.stdout.take().map(Console::read).unwrap_or_default();
         let messages = child.stderr.take().map(Console::read).unwrap_or_default();
-        Ok(Self { child, spawned, command, port, console, messages, memory: Memory { file: Arc::new(memory) } })
+        Ok(Self { child, spawned, command, port, console, messages, memory: Memory::new(memory) })
     }
 
     /// When QEMU was started.
@@ -162,21 +158,5 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// The guest's memory as a file on the host.
-#[derive(Clone, Debug)]
-pub struct Memory {
-    file: Arc<Scratch>,
-}
-
-impl Memory {
-    /// The ledger as it is now, or `None` before the guest's first instruction.
-    pub fn ledger(&self) -> Option<Ledger> {
-        let mut bytes = [0; Ledger::SIZE];
-        self.file.file().read_exact_at(&mut bytes, LEDGER).ok()?;
-        let ledger = Ledger::get(&bytes);
-        (ledger.stamps[Phase::Entry as usize] != 0).then_some(ledger)
     }
 }

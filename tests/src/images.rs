@@ -69,17 +69,17 @@ pub fn place(name: &str) -> PathBuf {
     program.ancestors().nth(2).expect("cargo puts it two folders deep").join("images").join(name)
 }
 
+/// The `mayfly` command, to be given arguments, in the source tree's root.
+pub fn mayfly() -> Command {
+    // Set by cargo, so that the same toolchain goes on.
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(source_root()).arg("mayfly");
+    command
+}
+
 fn build(name: &str, functions: impl IntoIterator<Item = String>) -> PathBuf {
     let image = place(name);
-    // Set by cargo, so that the same toolchain goes on.
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(source_root())
-        .args(["mayfly", "build"])
-        .args(functions)
-        .arg("--output")
-        .arg(&image)
-        .output()
-        .expect("cargo runs");
+    let output = mayfly().arg("build").args(functions).arg("--output").arg(&image).output().expect("cargo runs");
     assert!(output.status.success(), "{name} cannot be built\n{}", String::from_utf8_lossy(&output.stderr));
     image
 }

@@ -9,10 +9,13 @@ use anyhow::{Context, Result, bail};
 
 use super::progress::Progress;
 
-/// Freestanding code for a fixed place; each function in a section of its own, so that unused ones are left out.
-const FLAGS: [&str; 14] = [
+/// Freestanding code for a fixed place; each function in a section of its own, so that unused ones are left out. Line
+/// tables and frame pointers are for faults: they lead from an address to its line, and from a function to its callers.
+const FLAGS: [&str; 16] = [
     "-std=c11",
     "-O2",
+    "-g1",
+    "-fno-omit-frame-pointer",
     "-Wall",
     "-Wextra",
     "-ffreestanding",

@@ -16,6 +16,9 @@ use super::progress::Progress;
 /// What everything for the machine is built for. Naming it keeps the flags below from build scripts and macros.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
+/// From addresses to names and lines, for debuggers and faults. It is not loaded, so not in the image.
+const SYMBOLS: [&str; 2] = ["profile.release.debug=\"limited\"", "profile.release.strip=\"none\""];
+
 /// Passed for functions, whose own profile says nothing about the machine.
 const PROFILE: [&str; 4] = [
     "profile.release.opt-level=3",
@@ -62,6 +65,7 @@ pub(super) fn loader_and_kernel(root: &Path, target_dir: &Path) -> Result<(Vec<u
         .env("CARGO_ENCODED_RUSTFLAGS", "")
         .args(["build", "--release", "--target", TARGET, "-p", "mayfly-loader", "-p", "mayfly-kernel", "--target-dir"])
         .arg(target_dir);
+    configure(&mut cargo, &SYMBOLS);
     let executables = run(cargo, "building the kernel and its loader")?;
     let loader = read_executable(&executables, &root.join("loader/Cargo.toml"))?;
     let kernel = read_executable(&executables, &root.join("kernel/Cargo.toml"))?;
@@ -120,6 +124,8 @@ fn build_functions(manifest: &Path, packages: &[&Package], script: &Path, target
     for flag in [
         "relocation-model=static",
         "panic=abort",
+        // So that the kernel finds a function's callers.
+        "force-frame-pointers=yes",
         "link-arg=-nostartfiles",
         "link-arg=-nostdlib",
         "link-arg=-static",
@@ -141,14 +147,17 @@ fn build_functions(manifest: &Path, packages: &[&Package], script: &Path, target
         .arg(manifest)
         .arg("--target-dir")
         .arg(target_dir);
-    for setting in PROFILE {
-        cargo.args(["--config", setting]);
-    }
+    configure(&mut cargo, &PROFILE);
+    configure(&mut cargo, &SYMBOLS);
     for package in packages {
         cargo.args(["-p", &package.id]);
     }
     let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
     run(cargo, &format!("building {}", names.join(", ")))
+}
+
+fn configure(cargo: &mut Command, settings: &[&str]) {
+    cargo.args(settings.iter().flat_map(|setting| ["--config", setting]));
 }
 
 fn cargo() -> Command {

@@ -122,14 +122,14 @@ impl elf::Executable<'_> {
             .segments
             .iter()
             .map(|segment| Load {
-                physical: segment.address - base,
+                address: segment.address - base,
                 memory_len: segment.memory_len,
                 write: segment.write,
                 execute: segment.execute,
                 bytes: segment.bytes.to_vec(),
             })
             .collect();
-        loads.sort_by_key(|load| load.physical);
+        loads.sort_by_key(|load| load.address);
         loads
     }
 }
@@ -137,11 +137,11 @@ impl elf::Executable<'_> {
 /// From the first to the last page of `loads`, which are sorted and not empty.
 fn pages_of(loads: &[Load]) -> Range<u64> {
     let ends = loads.iter().map(|load| region(load).pages.end);
-    loads.first().map_or(0, |load| load.physical)..ends.max().unwrap_or(0)
+    loads.first().map_or(0, |load| load.address)..ends.max().unwrap_or(0)
 }
 
 fn region(load: &Load) -> Region {
-    let pages = load.physical..page_up(load.physical + load.memory_len);
+    let pages = load.address..page_up(load.address + load.memory_len);
     Region { pages, write: load.write, execute: load.execute }
 }
 

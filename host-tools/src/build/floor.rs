@@ -22,7 +22,7 @@ pub fn floor_image() -> Result<Vec<u8>, object::write::Error> {
         &[0xeb, 0xfc], // jmp back to cli
     ]
     .concat();
-    let code = Load { physical: LOADER, memory_len: code.len() as u64, write: false, execute: true, bytes: code };
+    let code = Load { address: LOADER, memory_len: code.len() as u64, write: false, execute: true, bytes: code };
     image::write(LOADER as u32, &[code])
 }
 

@@ -169,8 +169,7 @@ impl Fault {
 pub fn callers(mut rbp: u64, frame: impl Fn(u64) -> Option<[u64; 2]>) -> [u64; FAULT_CALLERS] {
     let mut callers = [0; FAULT_CALLERS];
     for caller in &mut callers {
-        let on_stack = rbp.is_multiple_of(8) && (STACK_BASE..STACK_TOP - 8).contains(&rbp);
-        let Some([up, back]) = on_stack.then(|| frame(rbp)).flatten() else { break };
+        let Some([up, back]) = on_stack(rbp).then(|| frame(rbp)).flatten() else { break };
         *caller = back;
         if up <= rbp {
             break;
@@ -178,6 +177,16 @@ pub fn callers(mut rbp: u64, frame: impl Fn(u64) -> Option<[u64; 2]>) -> [u64; F
         rbp = up;
     }
     callers
+}
+
+/// The two words at the stack pointer `rsp`, read by `frame` as in [`callers`]; zeros if it is not on the stack.
+pub fn top(rsp: u64, frame: impl Fn(u64) -> Option<[u64; 2]>) -> [u64; 2] {
+    on_stack(rsp).then(|| frame(rsp)).flatten().unwrap_or_default()
+}
+
+/// Whether two words at `address` lie on the stack.
+fn on_stack(address: u64) -> bool {
+    address.is_multiple_of(8) && (STACK_BASE..STACK_TOP - 8).contains(&address)
 }
 
 impl Kind {

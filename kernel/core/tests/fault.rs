@@ -2,7 +2,7 @@
 
 use mayfly_abi::boot::{DIRECT_MAP, KERNEL_MAP};
 use mayfly_abi::domain::{HEAP_BASE, PROGRAM_BASE, REQUEST_BASE, STACK_BASE, STACK_TOP};
-use mayfly_core::fault::{Fault, Kind};
+use mayfly_core::fault::{Fault, Kind, callers, top};
 
 const RIP: u64 = 0x24_109a;
 const PRESENT: u64 = 1;
@@ -103,4 +103,37 @@ fn no_trap_makes_it_panic() {
             }
         }
     }
+}
+
+/// Two words at each of a stack's frames: (address, where the caller's frame is, return address).
+fn stack(frames: &[(u64, u64, u64)]) -> impl Fn(u64) -> Option<[u64; 2]> {
+    move |at| frames.iter().find(|frame| frame.0 == at).map(|frame| [frame.1, frame.2])
+}
+
+#[test]
+fn callers_are_found_along_the_chain_of_frames() {
+    let frames = [(STACK_BASE, STACK_BASE + 64, 1), (STACK_BASE + 64, STACK_TOP - 16, 2), (STACK_TOP - 16, 0, 3)];
+    assert_eq!(callers(STACK_BASE, stack(&frames))[..4], [1, 2, 3, 0]);
+    assert_eq!(callers(STACK_BASE + 64, stack(&frames))[..3], [2, 3, 0]);
+    assert_eq!(callers(STACK_BASE + 8, stack(&frames))[0], 0, "nothing is mapped there");
+    let endless: Vec<_> = (0..20).map(|at| (STACK_BASE + 16 * at, STACK_BASE + 16 * (at + 1), at + 1)).collect();
+    assert_eq!(callers(STACK_BASE, stack(&endless)), core::array::from_fn(|at| at as u64 + 1));
+}
+
+#[test]
+fn a_forged_chain_of_frames_ends_where_it_is_none() {
+    for (rbp, up) in [(STACK_BASE, STACK_BASE), (STACK_BASE + 64, STACK_BASE), (STACK_BASE, 1 << 63), (STACK_BASE, 3)] {
+        let found = callers(rbp, |at| (at == rbp).then_some([up, 7]));
+        assert_eq!(found[..2], [7, 0], "from {rbp:#x} to {up:#x}");
+    }
+    for outside in [0, 1, STACK_BASE - 16, STACK_BASE + 1, STACK_TOP - 8, STACK_TOP, u64::MAX - 15] {
+        let read = |at| -> Option<[u64; 2]> { panic!("{at:#x} was read") };
+        assert_eq!((callers(outside, read)[0], top(outside, read)), (0, [0, 0]));
+    }
+}
+
+#[test]
+fn the_top_of_the_stack_is_its_two_lowest_words() {
+    assert_eq!(top(STACK_BASE + 8, |at| (at == STACK_BASE + 8).then_some([5, 6])), [5, 6]);
+    assert_eq!(top(STACK_BASE + 8, |_| None), [0, 0]);
 }

@@ -16,7 +16,7 @@ use mayfly_abi::PAGE;
 use mayfly_abi::domain::{REQUEST_BASE, RESPONSE_BASE, STACK_TOP, USER_END, WAY_BACK};
 use mayfly_abi::fault::FaultRecord;
 use mayfly_abi::wire::Wire;
-use mayfly_core::fault::callers;
+use mayfly_core::fault::{callers, top};
 
 /// Why a domain stopped running.
 pub(crate) enum Exit {
@@ -185,6 +185,7 @@ impl Domain {
             rsp: context.rsp,
             registers: context.registers(),
             callers: callers(context.rbp, frame),
+            top: top(context.rsp, frame),
         }
     }
 

@@ -7,6 +7,7 @@ mod budgets;
 mod connections;
 mod escape;
 mod exhaustion;
+mod explains;
 mod framing;
 mod fresh;
 mod http;

@@ -1,0 +1,160 @@
+//! The guest's memory as a file on the host: the ledger, the fault records, and the host's word that it has read them.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use mayfly_abi::boot::LEDGER;
+use mayfly_abi::fault::{FAULT_SEEN, FAULT_SLOTS, FaultRecord, fault_record};
+use mayfly_abi::ledger::{Ledger, Phase};
+use mayfly_abi::wire::Wire;
+
+use crate::scratch::Scratch;
+
+/// A machine's memory, readable while the machine runs and after. Clones are the same memory.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    file: Arc<Scratch>,
+}
+
+/// Fault records that were not there at the last look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// By number.
+    pub records: Vec<FaultRecord>,
+    /// Numbers without a record: a newer one has replaced it before it was read, or nothing had run and there was none.
+    pub missed: u64,
+    /// Number of the last fault, or what was asked since if there was none.
+    pub newest: u64,
+}
+
+impl Memory {
+    pub(crate) fn new(file: Scratch) -> Self {
+        Self { file: Arc::new(file) }
+    }
+
+    /// Reads at a guest physical address below 3 GiB, where it is the offset in the file. An error if that is beyond
+    /// the end of memory.
+    pub fn read(&self, physical: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.file().read_exact_at(out, physical)
+    }
+
+    /// The ledger as it is now, or `None` before the guest's first instruction.
+    pub fn ledger(&self) -> Option<Ledger> {
+        let mut bytes = [0; Ledger::SIZE];
+        self.read(LEDGER, &mut bytes).ok()?;
+        let ledger = Ledger::get(&bytes);
+        (ledger.stamps[Phase::Entry as usize] != 0).then_some(ledger)
+    }
+
+    /// The faults with higher numbers than `seen`.
+    pub fn faults_since(&self, seen: u64) -> io::Result<Faults> {
+        let mut newest = seen;
+        for slot in 0..FAULT_SLOTS {
+            newest = newest.max(self.fault_id(slot)?);
+        }
+        // The kernel numbers and writes them in order, so all up to the newest are written, or were.
+        let oldest = newest.saturating_sub(FAULT_SLOTS).max(seen) + 1;
+        let mut faults = Faults { records: Vec::new(), missed: oldest - 1 - seen, newest };
+        for id in oldest..=newest {
+            match self.fault(id)? {
+                Some(record) => faults.records.push(record),
+                None => faults.missed += 1,
+            }
+        }
+        Ok(faults)
+    }
+
+    /// Tells a kernel that holds stopped domains (`hold_faults=1`) that the host is done with this one, and with all
+    /// before it.
+    pub fn release_fault(&self, id: u64) -> io::Result<()> {
+        self.file.file().write_all_at(&id.to_le_bytes(), FAULT_SEEN)
+    }
+
+    /// The record of fault number `id`, if it is still in its slot.
+    fn fault(&self, id: u64) -> io::Result<Option<FaultRecord>> {
+        let mut bytes = [0; FaultRecord::SIZE];
+        self.read(fault_record(id), &mut bytes)?;
+        let record = FaultRecord::get(&bytes);
+        // The number is taken away before a record is changed: if it is still there, all that was read belongs to it.
+        Ok((record.id == id && self.fault_id(id)? == id).then_some(record))
+    }
+
+    /// The number in the slot of fault number `id`.
+    fn fault_id(&self, id: u64) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        self.read(fault_record(id), &mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::fresh_path;
+
+    /// Memory in which nothing was written.
+    fn memory() -> Memory {
+        let file = Scratch::create(&fresh_path("ram")).expect("there is room");
+        file.file().set_len(2 << 20).expect("there is room");
+        Memory::new(file)
+    }
+
+    /// Does what the kernel does.
+    fn write(memory: &Memory, id: u64) {
+        let mut bytes = [0; FaultRecord::SIZE];
+        FaultRecord { id, rip: 100 + id, ..FaultRecord::get(&bytes) }.put(&mut bytes);
+        memory.file.file().write_all_at(&bytes, fault_record(id)).expect("there is room");
+    }
+
+    fn ids(faults: &Faults) -> Vec<u64> {
+        faults.records.iter().map(|record| record.id).collect()
+    }
+
+    #[test]
+    fn each_fault_is_seen_once_and_in_order() {
+        let memory = memory();
+        assert_eq!(memory.faults_since(0).expect("readable"), Faults::default());
+        (1..=3).for_each(|id| write(&memory, id));
+        let faults = memory.faults_since(0).expect("readable");
+        assert_eq!((ids(&faults), faults.missed, faults.records[2].rip), (vec![1, 2, 3], 0, 103));
+        write(&memory, 4);
+        assert_eq!(ids(&memory.faults_since(3).expect("readable")), [4]);
+        assert_eq!(memory.faults_since(4).expect("readable"), Faults { newest: 4, ..Faults::default() });
+    }
+
+    #[test]
+    fn what_the_ring_no_longer_holds_is_counted() {
+        let memory = memory();
+        (1..=20).for_each(|id| write(&memory, id));
+        let faults = memory.faults_since(5).expect("readable");
+        assert_eq!((ids(&faults), faults.missed), ((13..=20).collect(), 7));
+    }
+
+    #[test]
+    fn a_record_that_is_being_overwritten_counts_as_missed() {
+        let memory = memory();
+        (1..=9).for_each(|id| write(&memory, id));
+        memory.file.file().write_all_at(&[0; 8], fault_record(10)).expect("there is room");
+        let faults = memory.faults_since(0).expect("readable");
+        assert_eq!((ids(&faults), faults.missed), ((3..=9).collect(), 2), "1 is lost, and 2 is about to be");
+    }
+
+    #[test]
+    fn a_number_without_a_record_is_counted() {
+        let memory = memory();
+        (1..=8).chain([10]).for_each(|id| write(&memory, id));
+        let faults = memory.faults_since(8).expect("readable");
+        assert_eq!((ids(&faults), faults.missed, faults.newest), (vec![10], 1, 10));
+    }
+
+    #[test]
+    fn the_kernel_is_told_where_it_looks() {
+        let memory = memory();
+        memory.release_fault(7).expect("writable");
+        let mut word = [0; 8];
+        memory.read(FAULT_SEEN, &mut word).expect("readable");
+        assert_eq!(u64::from_le_bytes(word), 7);
+        assert!(memory.read(2 << 20, &mut word).is_err(), "beyond the end");
+    }
+}

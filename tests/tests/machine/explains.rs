@@ -1,0 +1,222 @@
+//! Faults explain themselves: `mayfly run` names function, file, line and callers, and writes a core that says the same.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mayfly_tests::{Connection, LIMIT, Request, images};
+use object::LittleEndian;
+use object::elf::{FileHeader64, NT_PRSTATUS, ProgramHeader64};
+use object::read::elf::{FileHeader, ProgramHeader};
+
+const ENDIAN: LittleEndian = LittleEndian;
+/// How long the kernel holds a stopped domain if the host says nothing.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Where the functions are that break on purpose.
+const HOSTILE: &str = "functions/hostile";
+
+/// `mayfly run` with a machine, as a person starts it.
+struct Run {
+    child: Child,
+    lines: Receiver<String>,
+    port: u16,
+    deadline: Instant,
+}
+
+impl Run {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = mayfly(&[&["run", "--port", "0"], arguments].concat());
+        let mut child = child.stdout(Stdio::piped()).spawn().expect("cargo runs");
+        let output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let (send, lines) = channel();
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        let mut run = Self { child, lines, port: 0, deadline: Instant::now() + LIMIT };
+        let said = run.until("Ctrl-C ends it.");
+        let address = said.lines().find_map(|line| line.strip_prefix("http://127.0.0.1:")).expect("an address");
+        run.port = address.split('/').next().expect("a port").parse().expect("a number");
+        run
+    }
+
+    /// What it prints up to a line that starts so.
+    #[track_caller]
+    fn until(&self, start: &str) -> String {
+        let mut said = String::new();
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else { panic!("waited in vain for `{start}` after\n{said}") };
+            said.push_str(&line);
+            said.push('\n');
+            if line.starts_with(start) {
+                return said;
+            }
+        }
+    }
+
+    #[track_caller]
+    fn expect_status(&self, path: &str, status: u16) {
+        // QEMU's port is open a moment after its process is there.
+        let mut connection = loop {
+            match Connection::open(self.port, self.deadline) {
+                Ok(connection) => break connection,
+                Err(error) => assert!(Instant::now() < self.deadline, "{error}"),
+            }
+            thread::sleep(Duration::from_millis(1));
+        };
+        assert_eq!(connection.ask(&Request::get(path)).status, status, "{path}");
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // As Ctrl-C does, so that it ends its QEMU.
+        let told = Command::new("kill").arg("-INT").arg(self.child.id().to_string()).status();
+        let ended = told.and_then(|_| self.child.wait());
+        assert!(thread::panicking() || ended.is_ok_and(|status| status.success()));
+    }
+}
+
+fn mayfly(arguments: &[&str]) -> Command {
+    let mut command = images::mayfly();
+    command.args(arguments);
+    command
+}
+
+/// The line of a hostile function's file in which `what` stands behind `start`, as a compiler names it.
+fn place(file: &str, start: &str, what: &str) -> String {
+    let path = format!("{HOSTILE}/{file}");
+    let source = fs::read_to_string(images::source_root().join(&path)).expect("it is there");
+    let mut lines = source.lines().enumerate().skip_while(|(_, line)| !line.contains(start));
+    let (line, _) = lines.find(|(_, line)| line.contains(what)).expect("it is there");
+    format!("{path}:{}\n", line + 1)
+}
+
+fn image() -> &'static str {
+    images::all().to_str().expect("a path in UTF-8")
+}
+
+/// An empty folder for cores.
+fn cores(name: &str) -> PathBuf {
+    let folder = images::place(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("it is ours");
+    }
+    folder
+}
+
+#[test]
+fn a_fault_is_explained_as_it_happens_and_later() {
+    let run = Run::start(&[image()]);
+    run.expect_status("/fault/null", 502);
+    let shown = run.until("  rsp");
+    let called = place("fault/src/main.rs", "fn fault(", "break_down()");
+    for part in [
+        "\nfault 1: fault: null-access: read of 0x0 at 0x",
+        "fault::memory::read_null",
+        &place("fault/src/memory.rs", "fn read_null", "read_volatile"),
+        "fault::fault",
+        &called,
+        "_start",
+    ] {
+        assert!(shown.contains(part), "{part:?} is not in\n{shown}");
+    }
+    let panicked = place("fault/src/main.rs", "fn panic", "days[2]");
+    let executed = place("fault/src/memory.rs", "fn execute(", "transmute");
+    let taken = place("hog/src/main.rs", "fn take(", "with_capacity");
+    let spun = place("spin/src/main.rs", "fn idle", "loop");
+    for (path, status, start, places) in [
+        ("/fault/panic", 502, "fault 2: fault: panic: ", vec![panicked, called.clone()]),
+        ("/fault/wild-jump", 502, "fault 3: fault: wild-jump: jump to 0x12345678", vec![called.clone()]),
+        ("/fault/execute-stack", 502, "fault 4: fault: no-execute: ", vec![executed, called]),
+        ("/spin", 504, "fault 5: spin: deadline: ", vec![spun]),
+        ("/hog", 507, "fault 6: hog: out-of-memory: ", vec![taken]),
+    ] {
+        run.expect_status(path, status);
+        let shown = run.until("  rsp");
+        for part in places.iter().map(String::as_str).chain([start]) {
+            assert!(shown.contains(part), "{part:?} is not in\n{shown}");
+        }
+    }
+    drop(run);
+
+    let later = mayfly(&["explain", "1", "--image", image()]).output().expect("it runs");
+    let later = String::from_utf8_lossy(&later.stdout).into_owned();
+    let explanation = &shown[shown.find("\nfault 1: ").expect("on a line of its own") + 1..];
+    assert!(later.starts_with(explanation), "{later}\nis not\n{explanation}");
+}
+
+#[test]
+fn a_core_holds_the_registers_and_the_memory_of_the_domain() {
+    let folder = cores("cores");
+    let run = Run::start(&[image(), "--core", folder.to_str().expect("a path in UTF-8")]);
+    let asked = Instant::now();
+    run.expect_status("/fault/null", 502);
+    assert!(asked.elapsed() < PATIENCE, "the machine waits for the core, and no longer");
+    let shown = run.until("  gdb ");
+    run.expect_status("/fault/recursion", 502);
+    run.until("  gdb ");
+    run.expect_status("/hello", 200);
+    drop(run);
+
+    let core = Core::read(&folder.join("fault-1.core"));
+    let [rbp, rip, rsp] = [4, 16, 19].map(|at| core.register(at));
+    assert!(shown.contains(&format!("null-access: read of 0x0 at {rip:#x}")), "{shown}");
+    assert!(shown.contains(&format!("rsp {rsp:016x}")), "{shown}");
+    let back = core.word(rbp + 8);
+    assert!(shown.contains(&format!("  by {back:#x} ")), "{back:#x} is not in\n{shown}");
+    let writable = |address| core.find(address).map(|page| page.p_flags(ENDIAN).0 & 2 != 0);
+    assert_eq!((writable(rip), writable(rsp), writable(0)), (Some(false), Some(true), None));
+    // The path of the request, behind its head.
+    let request =
+        core.find(0x1000_0000).expect("the request window").data(ENDIAN, core.bytes.as_slice()).expect("there");
+    assert!(request.windows(5).any(|window| window == b"/null"));
+
+    let overflow = Core::read(&folder.join("fault-2.core"));
+    assert!(overflow.find(overflow.register(19)).is_some() && overflow.find(0x20_0ff8).is_none(), "the guard page");
+}
+
+/// A core file.
+struct Core {
+    bytes: Vec<u8>,
+}
+
+impl Core {
+    fn read(path: &Path) -> Self {
+        Self { bytes: fs::read(path).expect("a core") }
+    }
+
+    fn segments(&self) -> &[ProgramHeader64<LittleEndian>] {
+        let header = FileHeader64::<LittleEndian>::parse(self.bytes.as_slice()).expect("an ELF file");
+        header.program_headers(ENDIAN, self.bytes.as_slice()).expect("its segments")
+    }
+
+    /// A register by its position in Linux's `user_regs_struct`.
+    fn register(&self, at: usize) -> u64 {
+        let mut notes = self.segments().iter().find_map(|it| it.notes(ENDIAN, self.bytes.as_slice()).transpose());
+        let notes = notes.as_mut().expect("notes").as_mut().expect("notes");
+        let status = notes.next().expect("notes").expect("a note");
+        assert_eq!(status.n_type(ENDIAN), NT_PRSTATUS);
+        word(&status.desc()[112 + 8 * at..])
+    }
+
+    /// The segment that holds an address.
+    fn find(&self, address: u64) -> Option<&ProgramHeader64<LittleEndian>> {
+        let is_in = |segment: &&ProgramHeader64<LittleEndian>| {
+            address.wrapping_sub(segment.p_vaddr(ENDIAN)) < segment.p_filesz(ENDIAN)
+        };
+        self.segments().iter().skip(1).find(is_in)
+    }
+
+    fn word(&self, address: u64) -> u64 {
+        let segment = self.find(address).expect("mapped");
+        let data = segment.data(ENDIAN, self.bytes.as_slice()).expect("there");
+        word(&data[(address - segment.p_vaddr(ENDIAN)) as usize..])
+    }
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(*bytes.first_chunk().expect("eight bytes"))
+}
