@@ -16,6 +16,10 @@ pub const FAULT_SLOTS: u64 = 8;
 /// Callers that a record names.
 pub const FAULT_CALLERS: usize = 12;
 
+/// Name of the record of an initialisation that is over. There is one only with `hold_faults=1`: it is no fault, but the
+/// host may want what the initialisation has left.
+pub const READY: &str = "ready";
+
 layout! {
     /// Why and where a function was stopped.
     pub struct FaultRecord {
@@ -37,6 +41,8 @@ layout! {
         pub page_table: u64,
         /// Address of the instruction.
         pub rip: u64,
+        /// Pages of heap that there are.
+        pub heap_pages: u64,
         /// Flags.
         pub flags: u64,
         /// Stack pointer.
@@ -64,8 +70,8 @@ mod tests {
 
     #[test]
     fn the_records_are_pinned_and_share_the_ledgers_page() {
-        assert_eq!(FaultRecord::SIZE, 336);
-        assert_eq!(core::mem::offset_of!(FaultRecord, callers), 224);
+        assert_eq!(FaultRecord::SIZE, 344);
+        assert_eq!(core::mem::offset_of!(FaultRecord, callers), 232);
         const { assert!(LEDGER + Ledger::SIZE as u64 <= FAULT_SEEN) };
         const { assert!(FAULT_RING + FAULT_SLOTS * FaultRecord::SIZE as u64 <= LEDGER + PAGE) };
         let mut out = [0; FaultRecord::SIZE];

@@ -7,6 +7,7 @@ mod compose;
 pub(crate) mod elf;
 mod floor;
 mod folder;
+mod freeze;
 pub(crate) mod image;
 mod manifest;
 mod program;
@@ -112,6 +113,7 @@ pub fn build(dirs: &[PathBuf], output: &Path, isolation: Option<Isolation>) -> R
     functions.sort_by(|a, b| a.manifest.route.cmp(&b.manifest.route));
 
     let (loader, kernel) = cargo::loader_and_kernel(&root, &target_dir)?;
+    freeze::initialise(&loader, &kernel, &mut functions)?;
     let _progress = Progress::brief("writing the image");
     let image = compose(&loader, &kernel, &functions)?;
     symbols.keep(symbols::KERNEL, &kernel)?;

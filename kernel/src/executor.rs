@@ -12,6 +12,7 @@ use crate::windows::Windows;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::fmt::Write;
+use mayfly_abi::fault::READY;
 use mayfly_abi::ledger::Phase;
 use mayfly_core::call::Purpose;
 use mayfly_core::command_line::CommandLine;
@@ -222,12 +223,19 @@ impl Executor {
     /// Answers first, cleans up after: the client does not wait for the reset.
     fn end(&mut self, invocation: Invocation, end: End) {
         let now = cpu::ticks();
-        if let End::Outcome(outcome) = &end
-            && !matches!(outcome, Outcome::Done { .. })
-        {
-            self.faults += 1;
-            self.record(&invocation, outcome);
-            self.report(outcome, invocation.instance.space.plan());
+        match &end {
+            End::Outcome(Outcome::Done { .. }) => {}
+            End::Outcome(outcome) => {
+                self.faults += 1;
+                self.record(&invocation, outcome.name());
+                self.report(outcome, invocation.instance.space.plan());
+            }
+            // Who builds an image takes what the initialisation has left.
+            End::Ready if self.hold_faults => {
+                self.faults += 1;
+                self.record(&invocation, READY);
+            }
+            End::Ready => {}
         }
         let Invocation { source, function, mut instance, .. } = invocation;
         let (request, response) = instance.domain.finish();
@@ -291,12 +299,13 @@ impl Executor {
         ledger::stamp(Phase::Response);
     }
 
-    /// Leaves a record of what went wrong for the host, and holds the domain until the host has looked, if it wants to.
-    fn record(&self, invocation: &Invocation, outcome: &Outcome) {
+    /// Leaves a record of how an invocation ended for the host, and holds the domain until the host has looked, if it wants to.
+    fn record(&self, invocation: &Invocation, name: &str) {
         let mut record = invocation.instance.domain.fault_record();
         record.id = self.faults;
         record.function = invocation.function as u64;
-        record.name[..outcome.name().len()].copy_from_slice(outcome.name().as_bytes());
+        record.name[..name.len()].copy_from_slice(name.as_bytes());
+        record.heap_pages = u64::from(invocation.instance.space.heap_pages());
         fault::publish(&record);
         let until = cpu::ticks() + ticks_in(HELD);
         while self.hold_faults && fault::seen() < record.id && cpu::ticks() < until {

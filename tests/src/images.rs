@@ -27,7 +27,7 @@ pub fn all() -> &'static Path {
 /// The image with hello and the functions that measure the machine.
 pub fn measuring() -> &'static Path {
     static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
-        let measuring = ["probe", "count", "random", "touch"].map(|name| format!("tests/functions/{name}"));
+        let measuring = ["probe", "count", "random", "touch", "frozen"].map(|name| format!("tests/functions/{name}"));
         build("measuring.elf", ["functions/hello".to_owned()].into_iter().chain(measuring))
     });
     &IMAGE

@@ -43,6 +43,8 @@ pub struct Manifest {
     pub response: u32,
     /// Most invocations at once.
     pub concurrency: u32,
+    /// Whether it is initialised when the image is built, rather than before its first request.
+    pub init_at_build: bool,
     /// What holds it and all others in its image apart.
     pub isolation: Isolation,
 }
@@ -113,6 +115,12 @@ struct Written {
     #[serde(default = "eight")]
     concurrency: i64,
     isolation: Option<String>,
+    #[serde(default = "first_use")]
+    init: String,
+}
+
+fn first_use() -> String {
+    "first-use".into()
 }
 
 fn four_mib() -> String {
@@ -193,6 +201,11 @@ impl Manifest {
             None => Isolation::Tables,
             Some(name) => Isolation::named(&name).ok_or_else(|| wrong("isolation", name.into(), isolation_rule()))?,
         };
+        let init_at_build = match written.init.as_str() {
+            "first-use" => false,
+            "build" => true,
+            _ => return Err(wrong("init", written.init.into(), "\"first-use\" or \"build\"".into())),
+        };
         Ok(Self {
             file: file.into(),
             program: written.program.map(|program| file.with_file_name(program)),
@@ -205,6 +218,7 @@ impl Manifest {
             response: response as u32,
             concurrency,
             isolation,
+            init_at_build,
         })
     }
 
@@ -279,6 +293,7 @@ mod tests {
                 response: 1 << 20,
                 concurrency: 8,
                 isolation: Isolation::Tables,
+                init_at_build: false,
             }
         );
         assert_eq!(manifest.memory_pages(), 1024);
@@ -324,6 +339,7 @@ mod tests {
             ("concurrency = 0", "concurrency", "from 1 to 1000"),
             ("concurrency = 1001", "concurrency", "from 1 to 1000"),
             ("concurrency = -1", "concurrency", "from 1 to 1000"),
+            ("init = \"now\"", "init", "\"first-use\" or \"build\""),
             ("isolation = \"vm\"", "isolation", "one of \"tables\", \"tables-pcid\", \"none\""),
             ("route = \"hello\"", "route", "one path segment"),
             ("route = \"/\"", "route", "one path segment"),

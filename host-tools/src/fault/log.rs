@@ -48,6 +48,7 @@ struct FaultRecordFields {
     address: u64,
     page_table: u64,
     rip: u64,
+    heap_pages: u64,
     flags: u64,
     rsp: u64,
     registers: [u64; 15],

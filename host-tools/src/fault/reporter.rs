@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use mayfly_abi::fault::FaultRecord;
+use mayfly_abi::fault::{FaultRecord, READY};
 use mayfly_qemu::Memory;
 
 use super::core_file::core_file;
@@ -13,7 +13,7 @@ use super::explanation::Explanation;
 use super::log::Log;
 use super::pages::mapped;
 use crate::build::{symbols, write_whole};
-use crate::image_file::ImageFile;
+use crate::image_file::{ImageFile, text};
 
 /// Follows the faults of one machine.
 #[derive(Debug)]
@@ -52,7 +52,11 @@ impl Reporter {
                 "mayfly: {count} faults left no record: they came too fast, or there was no memory to run at all"
             )?;
         }
-        for fault in &faults.records {
+        let mut records = faults.records;
+        for held in records.extract_if(.., |record| text(&record.name) == READY) {
+            memory.release_fault(held.id).context("cannot write to the machine's memory")?;
+        }
+        for fault in &records {
             let explanation = Explanation::new(fault, &self.path, &self.image);
             write!(out, "{explanation}")?;
             if let Some(folder) = &self.cores {
@@ -64,9 +68,9 @@ impl Reporter {
             }
         }
         self.seen = faults.newest;
-        if !faults.records.is_empty()
+        if !records.is_empty()
             && let Some(log) = &mut self.log
-            && let Err(error) = log.add(&faults.records)
+            && let Err(error) = log.add(&records)
         {
             writeln!(out, "`mayfly explain` will not know of faults: {error:#}")?;
             self.log = None;

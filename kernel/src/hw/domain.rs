@@ -181,6 +181,7 @@ impl Domain {
             address: if context.vector == traps::PAGE_FAULT { cpu::fault_address() } else { 0 },
             page_table: self.tables.root(),
             rip: context.rip,
+            heap_pages: 0,
             flags: context.flags,
             rsp: context.rsp,
             registers: context.registers(),

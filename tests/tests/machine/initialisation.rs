@@ -1,5 +1,7 @@
 //! What a function's initialisation leaves is there for every request, is made once, and is never changed by one.
 
+use std::time::Duration;
+
 use mayfly_tests::{Guest, Request, images};
 
 fn factors(guest: &Guest, number: u32) -> String {
@@ -34,4 +36,31 @@ fn requests_that_come_during_the_initialisation_wait_for_it() {
         assert!(text.starts_with(&format!("{} = 2 * ", number * 1000)), "{text}");
     }
     guest.expect_hello();
+}
+
+#[test]
+fn what_was_initialised_with_the_image_serves_as_if_it_had_been_on_the_machine() {
+    let guest = Guest::boot(images::measuring());
+    let mut connection = guest.connect();
+    for number in [0, 1, 99, 9999, 7] {
+        let response = connection.ask(&Request::post("/frozen", format!("{number}")));
+        assert_eq!(response.text(), format!("{}, asked 1 times\n", number * number));
+    }
+    guest.expect_hello();
+}
+
+#[test]
+fn what_was_initialised_with_the_image_costs_nothing_on_the_machine() {
+    /// Fewer instructions than the table has entries.
+    const LITTLE: u64 = 10_000;
+    const QUIET: Duration = Duration::from_millis(20);
+    let guest = Guest::counting(images::measuring());
+    let mut connection = guest.connect_and_ask();
+    let mut domains = || {
+        let before = guest.settle(QUIET).domains;
+        assert_eq!(connection.ask(&Request::post("/frozen", "7")).status, 200);
+        guest.settle(QUIET).domains - before
+    };
+    let (first, second) = (domains(), domains());
+    assert!(first - second < LITTLE, "{first} instructions for the first request, {second} for the second");
 }
