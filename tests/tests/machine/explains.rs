@@ -126,7 +126,7 @@ fn a_fault_is_explained_as_it_happens_and_later() {
     let panicked = place("fault/src/main.rs", "fn panic", "days[2]");
     let executed = place("fault/src/memory.rs", "fn execute(", "transmute");
     let taken = place("hog/src/main.rs", "fn take(", "with_capacity");
-    let spun = place("spin/src/main.rs", "fn idle", "loop");
+    let spun = place("spin/src/main.rs", "fn idle", "loop {}");
     for (path, status, start, places) in [
         ("/fault/panic", 502, "fault 2: fault: panic: ", vec![panicked, called.clone()]),
         ("/fault/wild-jump", 502, "fault 3: fault: wild-jump: jump to 0x12345678", vec![called.clone()]),
@@ -174,8 +174,9 @@ fn a_core_holds_the_registers_and_the_memory_of_the_domain() {
         core.find(0x1000_0000).expect("the request window").data(ENDIAN, core.bytes.as_slice()).expect("there");
     assert!(request.windows(5).any(|window| window == b"/null"));
 
-    let overflow = Core::read(&folder.join("fault-2.core"));
-    assert!(overflow.find(overflow.register(19)).is_some() && overflow.find(0x20_0ff8).is_none(), "the guard page");
+    let recursion = Core::read(&folder.join("fault-2.core"));
+    let is_there = |address| recursion.find(address).is_some();
+    assert!(is_there(0x20_1000) && !is_there(0x20_0ff8), "all of the stack, but not the guard page below it");
 }
 
 /// A core file.
