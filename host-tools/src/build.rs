@@ -31,6 +31,7 @@ use folder::{Folder, Kind};
 use mayfly_abi::image::Isolation;
 use mayfly_abi::page_up;
 use progress::Progress;
+use symbols::{Executable, Origin};
 
 pub use compose::{ComposeError, compose};
 pub use elf::ElfError;
@@ -108,33 +109,27 @@ pub fn build(dirs: &[PathBuf], output: &Path, isolation: Option<Isolation>) -> R
 
     let root = source::source_root()?;
     let target_dir = source::target_dir(&root)?;
-    let symbols = symbols::Folder::beside(output)?;
-    let mut functions = build_functions(folders, &root.join("sdk"), &target_dir.join("functions"), &symbols)?;
+    let (mut functions, mut executables) = build_functions(folders, &root.join("sdk"), &target_dir.join("functions"))?;
     functions.sort_by(|a, b| a.manifest.route.cmp(&b.manifest.route));
 
     let (loader, kernel) = cargo::loader_and_kernel(&root, &target_dir)?;
     freeze::initialise(&loader, &kernel, &mut functions)?;
     let _progress = Progress::brief("writing the image");
     let image = compose(&loader, &kernel, &functions)?;
-    symbols.keep(symbols::KERNEL, &kernel)?;
-    symbols.finish()?;
+    executables.push(Executable { name: symbols::KERNEL.to_owned(), origin: Origin::Built(kernel) });
+    symbols::keep(output, &executables)?;
     write_whole(output, &image).with_context(|| format!("cannot write the image {}", output.display()))?;
     Ok(Report { image_len: image.len() as u64, functions })
 }
 
 /// Builds or reads the functions of `folders`, in whatever order. What is compiled is kept in `target_dir`, so that
-/// functions in different places share one build of the SDK.
-fn build_functions(
-    folders: Vec<Folder>,
-    sdk: &Path,
-    target_dir: &Path,
-    symbols: &symbols::Folder,
-) -> Result<Vec<Function>> {
+/// functions in different places share one build of the SDK. Also gives their executables.
+fn build_functions(folders: Vec<Folder>, sdk: &Path, target_dir: &Path) -> Result<(Vec<Function>, Vec<Executable>)> {
     let rust: Vec<&Path> = folders.iter().filter(|f| f.kind == Kind::Rust).map(|f| f.dir.as_path()).collect();
     let mut rust_programs = cargo::functions(&rust, &sdk.join("function.ld"), target_dir)?;
-    let mut functions = Vec::with_capacity(folders.len());
+    let (mut functions, mut executables) = (Vec::with_capacity(folders.len()), Vec::with_capacity(folders.len()));
     for Folder { dir, manifest, kind } in &folders {
-        // One program at a time: of thousands, only the segments are kept.
+        // One program at a time: of thousands that are there already, only the segments are kept.
         let program = match kind {
             Kind::Program(program) => folder::read_program(manifest, program)?,
             Kind::Rust => {
@@ -145,13 +140,14 @@ fn build_functions(
         };
         let function = Function::new(manifest.clone(), &program)
             .with_context(|| format!("the program of {} cannot be a function", dir.display()))?;
-        match kind {
-            Kind::Program(program) => symbols.refer(&manifest.name, program)?,
-            Kind::Rust | Kind::C => symbols.keep(&manifest.name, &program)?,
-        }
+        let origin = match kind {
+            Kind::Program(path) => Origin::There(path.clone()),
+            Kind::Rust | Kind::C => Origin::Built(program),
+        };
+        executables.push(Executable { name: manifest.name.clone(), origin });
         functions.push(function);
     }
-    Ok(functions)
+    Ok((functions, executables))
 }
 
 /// The folder that a file is in.

@@ -28,37 +28,34 @@ fn folder(image: &Path) -> PathBuf {
     image.with_extension("symbols")
 }
 
-/// A folder of executables that is being filled.
-pub(super) struct Folder {
-    unfinished: Unfinished,
-    place: PathBuf,
+/// A function's executable, or the kernel's, and its name.
+pub(super) struct Executable {
+    pub(super) name: String,
+    pub(super) origin: Origin,
 }
 
-impl Folder {
-    /// Will lie beside `image`.
-    pub(super) fn beside(image: &Path) -> Result<Self> {
-        let (place, parent) = (folder(image), folder_of(image));
-        let made = fs::create_dir_all(parent).and_then(|()| Unfinished::folder(parent));
-        let unfinished = made.with_context(|| format!("cannot make the folder {}", place.display()))?;
-        Ok(Self { unfinished, place })
-    }
+/// Where an executable comes from.
+pub(super) enum Origin {
+    /// It was built for the image.
+    Built(Vec<u8>),
+    /// It was there already, and stays where it is.
+    There(PathBuf),
+}
 
-    /// Keeps an executable.
-    pub(super) fn keep(&self, name: &str, program: &[u8]) -> Result<()> {
-        let path = self.unfinished.path().join(format!("{name}.elf"));
-        fs::write(&path, program).with_context(|| format!("cannot write {}", path.display()))
-    }
-
-    /// Keeps a link to an executable that is not ours. It is compared with the image before it is used.
-    pub(super) fn refer(&self, name: &str, program: &Path) -> Result<()> {
-        let link = self.unfinished.path().join(format!("{name}.elf"));
-        let linked = absolute(program).and_then(|program| symlink(program, &link));
-        linked.with_context(|| format!("cannot make the link {}", link.display()))
-    }
-
-    /// Takes the place of the folder that an earlier build has left.
-    pub(super) fn finish(self) -> Result<()> {
-        let Self { unfinished, place } = self;
-        unfinished.replace_folder(&place).with_context(|| format!("cannot write the folder {}", place.display()))
-    }
+/// Keeps executables beside `image`, instead of those that an earlier build has left.
+pub(super) fn keep(image: &Path, executables: &[Executable]) -> Result<()> {
+    let (place, parent) = (folder(image), folder_of(image));
+    let written = || {
+        fs::create_dir_all(parent)?;
+        let unfinished = Unfinished::folder(parent)?;
+        for Executable { name, origin } in executables {
+            let path = unfinished.path().join(format!("{name}.elf"));
+            match origin {
+                Origin::Built(bytes) => fs::write(path, bytes)?,
+                Origin::There(program) => symlink(absolute(program)?, path)?,
+            }
+        }
+        unfinished.replace_folder(&place)
+    };
+    written().with_context(|| format!("cannot write the folder {}", place.display()))
 }
