@@ -14,6 +14,8 @@ use crate::{CommandLine, Console, Ending, Error, Memory};
 
 /// How often a port that refuses is tried again: well under what a boot is measured by.
 const RETRY: Duration = Duration::from_micros(200);
+/// Pause between two looks at the ledger.
+const PAUSE: Duration = Duration::from_millis(1);
 /// How long QEMU's last words may take to arrive after its end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -80,6 +82,24 @@ impl Machine {
     /// The ledger as it is now, or `None` before the guest's first instruction.
     pub fn ledger(&self) -> Option<Ledger> {
         self.memory.ledger()
+    }
+
+    /// Waits until the guest has been idle for `quiet`, and gives the ledger of then.
+    pub fn settle(&self, quiet: Duration, timeout: Duration) -> Result<Ledger, Error> {
+        let deadline = Instant::now() + timeout;
+        let mut last = self.ledger();
+        let mut since = Instant::now();
+        while Instant::now() < deadline {
+            thread::sleep(PAUSE);
+            let now = self.ledger();
+            // What changed without an idle time in between belongs to work that is still going on.
+            if now != last {
+                (last, since) = (now, Instant::now());
+            } else if let (Some(ledger), true) = (now, since.elapsed() >= quiet) {
+                return Ok(ledger);
+            }
+        }
+        Err(self.timed_out("the guest's coming to rest", timeout))
     }
 
     /// Opens a TCP connection to the kernel's server, trying until QEMU's side of it accepts.

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mayfly_abi::ledger::{Ledger, Phase};
-use mayfly_qemu::{Ending, Launch, Machine, MachineType};
+use mayfly_qemu::{Ending, Launch, Machine};
 
 use crate::{Connection, Request, Response};
 
@@ -44,17 +44,14 @@ impl Guest {
         guest
     }
 
-    /// Starts a machine that counts instructions, and whose clock follows the host's while it waits.
+    /// Starts a machine that counts instructions.
     pub fn counting(image: &Path) -> Self {
         Self::counting_on(Launch::new(image))
     }
 
     /// The same on another machine than the usual.
     pub fn counting_on(launch: Launch) -> Self {
-        let mut machine = MachineType::all()[0].clone();
-        // Otherwise a waiting machine's clock jumps to its next timer, and every client is too slow for it.
-        machine.arguments.extend(["-icount", "sleep=on"].map(str::to_owned));
-        Self::measured(launch.icount().machine(Box::leak(Box::new(machine))))
+        Self::measured(launch.icount())
     }
 
     /// Starts a machine and waits for nothing.
@@ -143,21 +140,8 @@ impl Guest {
     /// Waits until the machine has been idle for `quiet`, and gives the ledger of then.
     #[track_caller]
     pub fn settle(&self, quiet: Duration) -> Ledger {
-        let mut last = self.ledger().expect("the machine runs");
-        let mut since = Instant::now();
-        loop {
-            self.pause("that the machine has nothing to do");
-            let now = self.ledger().expect("the machine runs");
-            if now.idles != last.idles {
-                (last, since) = (now, Instant::now());
-            } else if since.elapsed() >= quiet {
-                // What changed without an idle time in between belongs to work that is still going on.
-                if now == last {
-                    return now;
-                }
-                (last, since) = (now, Instant::now());
-            }
-        }
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        self.machine.settle(quiet, left).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// One step of waiting for something.

@@ -1,9 +1,11 @@
-//! The images that are booted, built by `mayfly build` as a person would: once in each test process.
+//! The images that are booted, built by `mayfly build` as a person would: what many tests share once in each process.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
+
+use mayfly_abi::image::Isolation;
 
 use crate::many;
 
@@ -47,6 +49,13 @@ pub fn ten_thousand() -> &'static Path {
         build("ten-thousand.elf", ["functions/hello".to_owned(), path])
     });
     &IMAGE
+}
+
+/// The image with hello, spin and fault, held apart as `isolation` says.
+pub fn isolated(isolation: Isolation) -> PathBuf {
+    let functions = ["functions/hello", "functions/hostile/spin", "functions/hostile/fault"].map(str::to_owned);
+    let options = ["--isolation", isolation.name()].map(str::to_owned);
+    build(&format!("isolated-{}.elf", isolation.name()), functions.into_iter().chain(options))
 }
 
 /// The routes of [`all`], sorted.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
 use mayfly_qemu::{accelerator, tsc_hz};
 
 use super::context::Context;
@@ -59,7 +58,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let verdict = accelerator::choose(args.accel)?;
     let (floor, mut file) = Unfinished::file(&std::env::temp_dir())?;
     file.write_all(&floor_image()?)?;
-    let context = Context::gather(&args.image, image.file_len, &verdict)?;
+    let context = Context::gather(args.image.display().to_string(), image.file_len, &verdict)?;
 
     let measure = || -> anyhow::Result<Run> {
         Ok(Run {
@@ -80,8 +79,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
 
 /// Measures `runs` times and shows how far it is; a first time is not counted, because it fills the host's caches.
 fn repeat(runs: u32, measure: impl Fn() -> anyhow::Result<Run>) -> anyhow::Result<Vec<Run>> {
-    let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}, {eta} left")?;
-    let bar = ProgressBar::new(u64::from(runs)).with_style(style).with_message("measuring");
+    let bar = super::progress(runs)?;
     measure()?;
     let runs = (0..runs).map(|_| measure().inspect(|_| bar.inc(1))).collect();
     bar.finish_and_clear();

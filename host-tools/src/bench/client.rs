@@ -34,29 +34,34 @@ pub(super) fn exchange(machine: &mut Machine, path: &str) -> anyhow::Result<Seen
     connection.write_all(request.as_bytes()).context("the request cannot be sent")?;
     let sent = since(Instant::now());
 
+    match receive(&mut connection) {
+        Ok((first_byte, last_byte)) => {
+            Ok(Seen { connected, sent, first_byte: since(first_byte), last_byte: since(last_byte) })
+        }
+        Err(error) => {
+            // If the machine has ended, that is the better explanation.
+            machine.check()?;
+            bail!("GET {path}: {error:#}\n{}", machine.report())
+        }
+    }
+}
+
+/// Reads a response, which must be a success: when its first byte and when its last byte was there.
+pub(super) fn receive(connection: &mut impl Read) -> anyhow::Result<(Instant, Instant)> {
     let mut response = Vec::new();
     let mut buffer = [0; 16 << 10];
     let mut first_byte = None;
     loop {
-        let len = match connection.read(&mut buffer) {
-            Ok(len) => len,
-            Err(error) => {
-                machine.check()?;
-                bail!("no answer ({error})\n{}", machine.report());
-            }
-        };
-        let now = since(Instant::now());
-        if len == 0 {
-            machine.check()?;
-            bail!("the connection was closed within the response\n{}", machine.report());
-        }
+        let len = connection.read(&mut buffer).context("no answer")?;
+        let now = Instant::now();
+        ensure!(len > 0, "the connection was closed within the response");
         response.extend_from_slice(&buffer[..len]);
         let first_byte = *first_byte.get_or_insert(now);
         if let Some((status, whole)) = head(&response)?
             && response.len() >= whole
         {
-            ensure!((200..300).contains(&status), "GET {path} was answered with status {status}");
-            return Ok(Seen { connected, sent, first_byte, last_byte: now });
+            ensure!((200..300).contains(&status), "the answer has status {status}");
+            return Ok((first_byte, now));
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::SystemTime;
@@ -30,7 +29,7 @@ pub(super) struct Context {
 
 impl Context {
     /// Looks around. `image_bytes`: length of the image's file.
-    pub(super) fn gather(image: &Path, image_bytes: u64, verdict: &Verdict) -> anyhow::Result<Self> {
+    pub(super) fn gather(image: String, image_bytes: u64, verdict: &Verdict) -> anyhow::Result<Self> {
         let machine = &MachineType::all()[0];
         Ok(Self {
             machine: machine.name.clone(),
@@ -41,7 +40,7 @@ impl Context {
             cores: thread::available_parallelism().map_or(1, usize::from),
             git: git_revision(),
             date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-            image: image.display().to_string(),
+            image,
             image_bytes,
         })
     }

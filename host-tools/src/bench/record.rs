@@ -101,7 +101,7 @@ fn rows(runs: &[Run]) -> Vec<Row> {
         .collect()
 }
 
-/// Writes everything to `path`, whole or not at all.
+/// Writes everything to `path`.
 pub(super) fn write_json(path: &Path, context: &Context, runs: &[Run], report: &Report) -> anyhow::Result<()> {
     let runs: Vec<_> = runs
         .iter()
@@ -118,10 +118,15 @@ pub(super) fn write_json(path: &Path, context: &Context, runs: &[Run], report: &
     let record = serde_json::json!({
         "benchmark": "boot", "unit": "ms", "context": context, "summary": report, "runs": runs,
     });
+    write(path, &record)
+}
+
+/// Writes a record to `path` as JSON, whole or not at all.
+pub(super) fn write(path: &Path, record: &impl Serialize) -> anyhow::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> anyhow::Result<()> {
         let (unfinished, mut file) = Unfinished::file(directory)?;
-        serde_json::to_writer_pretty(&mut file, &record)?;
+        serde_json::to_writer_pretty(&mut file, record)?;
         file.write_all(b"\n")?;
         Ok(unfinished.finish(path)?)
     };

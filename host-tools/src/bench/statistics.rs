@@ -1,4 +1,4 @@
-//! The three figures that a row of measurements is summed up by.
+//! The figures that a row of measurements is summed up by.
 
 use serde::Serialize;
 
@@ -8,6 +8,7 @@ pub(super) struct Summary {
     pub(super) min: f64,
     pub(super) median: f64,
     pub(super) p95: f64,
+    pub(super) p99: f64,
 }
 
 impl Summary {
@@ -21,7 +22,7 @@ impl Summary {
             len if len % 2 == 0 => (sorted[middle - 1] + sorted[middle]) / 2.0,
             _ => sorted[middle],
         };
-        Some(Self { min: sorted[0], median, p95: percentile(&sorted, 95) })
+        Some(Self { min: sorted[0], median, p95: percentile(&sorted, 95), p99: percentile(&sorted, 99) })
     }
 }
 
@@ -38,18 +39,18 @@ mod tests {
     #[test]
     fn the_median_of_an_even_row_lies_between_its_middle_values() {
         let summary = Summary::of([4.0, 1.0, 3.0, 2.0]).expect("not empty");
-        assert_eq!(summary, Summary { min: 1.0, median: 2.5, p95: 4.0 });
+        assert_eq!(summary, Summary { min: 1.0, median: 2.5, p95: 4.0, p99: 4.0 });
     }
 
     #[test]
     fn of_twenty_runs_the_nineteenth_is_the_95th_percentile() {
         let summary = Summary::of((1..=20).rev().map(f64::from)).expect("not empty");
-        assert_eq!(summary, Summary { min: 1.0, median: 10.5, p95: 19.0 });
+        assert_eq!(summary, Summary { min: 1.0, median: 10.5, p95: 19.0, p99: 20.0 });
     }
 
     #[test]
-    fn one_run_is_all_three_and_no_run_is_nothing() {
-        assert_eq!(Summary::of([7.0]), Some(Summary { min: 7.0, median: 7.0, p95: 7.0 }));
+    fn one_run_is_all_of_them_and_no_run_is_nothing() {
+        assert_eq!(Summary::of([7.0]), Some(Summary { min: 7.0, median: 7.0, p95: 7.0, p99: 7.0 }));
         assert_eq!(Summary::of([]), None);
     }
 }

@@ -35,7 +35,7 @@ impl fmt::Display for Table<'_> {
 }
 
 fn row(out: &mut fmt::Formatter<'_>, name: &str, side: &str, summary: &Summary, step: &str) -> fmt::Result {
-    let Summary { min, median, p95 } = summary;
+    let Summary { min, median, p95, .. } = summary;
     let line = format!("{name:<18}{side:<12}{min:>8.2}{median:>8.2}{p95:>8.2}{step:>9}");
     writeln!(out, "{}", line.trim_end())
 }

@@ -1,0 +1,166 @@
+//! The figures of one backend: instructions by the ledger, time by the client.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::Row;
+use crate::bench::server::Server;
+use crate::bench::statistics::Summary;
+use crate::build::Manifest;
+
+/// Requests of which the cheapest counts: an answer is acknowledged with the next request, or in a packet of its own, whose
+/// cost is none of the request's.
+const COUNTED: usize = 20;
+
+/// The functions that are asked: the first is measured, the others come between two of its requests.
+#[derive(Clone, Debug)]
+pub(super) struct Subject {
+    path: String,
+    others: Vec<String>,
+}
+
+impl Subject {
+    pub(super) fn of(manifests: &[Manifest]) -> anyhow::Result<Self> {
+        let mut paths = manifests.iter().map(|manifest| format!("/{}", manifest.route));
+        let path = paths.next().context("there is no function to measure")?;
+        Ok(Self { path, others: paths.collect() })
+    }
+
+    /// What the measured function is reached by.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The others' paths.
+    pub(super) fn others(&self) -> &[String] {
+        &self.others
+    }
+
+    /// What is asked between two measured requests, in each way of asking.
+    fn between(&self, way: Way) -> &[String] {
+        match way {
+            Way::Alone => &[],
+            Way::InTurn => &self.others,
+        }
+    }
+}
+
+/// The image's functions.
+impl fmt::Display for Subject {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "of {}", self.path)?;
+        self.others.iter().try_for_each(|path| write!(out, " and {path}"))
+    }
+}
+
+/// How the function is asked.
+#[derive(Clone, Copy)]
+enum Way {
+    Alone,
+    InTurn,
+}
+
+/// Instructions of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Work {
+    /// Taking, entering, running, leaving and resetting the domain, and the function itself.
+    pub(super) domain: u64,
+    /// All of it, the network included.
+    pub(super) request: u64,
+}
+
+/// Instructions, each the least of [`COUNTED`] requests.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Counted {
+    pub(super) alone: Work,
+    /// A request that follows one to another function.
+    pub(super) in_turn: Work,
+}
+
+/// Microseconds of a request, over all rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Timed {
+    pub(super) alone: Summary,
+    /// A request that follows one to another function.
+    pub(super) in_turn: Summary,
+}
+
+/// Counts the instructions of a request on a machine whose TSC counts them.
+pub(super) fn count(server: &mut Server, subject: &Subject) -> anyhow::Result<Counted> {
+    Ok(Counted { alone: work(server, subject, Way::Alone)?, in_turn: work(server, subject, Way::InTurn)? })
+}
+
+fn work(server: &mut Server, subject: &Subject, way: Way) -> anyhow::Result<Work> {
+    // The first request finds everything for the first time.
+    server.ask(subject.path())?;
+    let mut least = Work { domain: u64::MAX, request: u64::MAX };
+    for round in 0..COUNTED {
+        // Every second answer is acknowledged by itself: so that it is not always the measured one, their number varies.
+        let between = subject.between(way);
+        for path in between.iter().cycle().take(between.len() * (1 + round % 2)) {
+            server.observe(path)?;
+        }
+        let (before, after) = server.observe(subject.path())?;
+        least.domain = least.domain.min(after.domains - before.domains);
+        least.request = least.request.min(after.busy - before.busy);
+    }
+    Ok(least)
+}
+
+/// Times `requests` requests on each machine in each way, `runs` times in turn, and notes them in the machines' rows.
+pub(super) fn time(
+    servers: &mut [(&mut Row, Server)],
+    subject: &Subject,
+    requests: u32,
+    runs: u32,
+    bar: &ProgressBar,
+) -> anyhow::Result<()> {
+    let mut alone = vec![Vec::new(); servers.len()];
+    let mut in_turn = alone.clone();
+    for _ in 0..runs {
+        for (times, way) in [(&mut alone, Way::Alone), (&mut in_turn, Way::InTurn)] {
+            for (times, (_, server)) in times.iter_mut().zip(servers.iter_mut()) {
+                // The core has been at another machine's work.
+                server.ask(subject.path())?;
+                for _ in 0..requests {
+                    for path in subject.between(way) {
+                        server.ask(path)?;
+                    }
+                    times.push(microseconds(server.ask(subject.path())?));
+                }
+            }
+        }
+        bar.inc(1);
+    }
+    for (((row, _), alone), in_turn) in servers.iter_mut().zip(alone).zip(in_turn) {
+        row.timed = Summary::of(alone).zip(Summary::of(in_turn)).map(|(alone, in_turn)| Timed { alone, in_turn });
+    }
+    Ok(())
+}
+
+fn microseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// hello and echo.
+    pub(in super::super) fn subject() -> Subject {
+        Subject { path: "/hello".to_owned(), others: vec!["/echo".to_owned()] }
+    }
+
+    #[test]
+    fn the_first_function_is_measured_and_the_others_come_in_between() {
+        let subject = subject();
+        assert_eq!(subject.path(), "/hello");
+        assert_eq!(subject.between(Way::InTurn), ["/echo"]);
+        assert!(subject.between(Way::Alone).is_empty());
+        assert!(Subject::of(&[]).is_err());
+    }
+}
