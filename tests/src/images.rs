@@ -51,11 +51,12 @@ pub fn ten_thousand() -> &'static Path {
     &IMAGE
 }
 
-/// The image with hello, spin and fault, held apart as `isolation` says.
+/// The image with hello and a few hostile functions, held apart as `isolation` says.
 pub fn isolated(isolation: Isolation) -> PathBuf {
-    let functions = ["functions/hello", "functions/hostile/spin", "functions/hostile/fault"].map(str::to_owned);
+    let functions = ["hello", "hostile/spin", "hostile/fault", "hostile/instruction"];
     let options = ["--isolation", isolation.name()].map(str::to_owned);
-    build(&format!("isolated-{}.elf", isolation.name()), functions.into_iter().chain(options))
+    let arguments = functions.map(|name| format!("functions/{name}")).into_iter().chain(options);
+    build(&format!("isolated-{}.elf", isolation.name()), arguments)
 }
 
 /// The routes of [`all`], sorted.
