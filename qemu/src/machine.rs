@@ -84,8 +84,10 @@ impl Machine {
         self.memory.ledger()
     }
 
-    /// Waits until the guest has been idle for `quiet`, and gives the ledger of then.
-    pub fn settle(&self, quiet: Duration, timeout: Duration) -> Result<Ledger, Error> {
+    /// Waits until the guest has gone idle `idles` times in all and done nothing for `quiet`, and gives the ledger of then.
+    ///
+    /// Without a number to wait for, a guest that has lost its core to another program looks as if it were idle.
+    pub fn settle(&self, idles: u64, quiet: Duration, timeout: Duration) -> Result<Ledger, Error> {
         let deadline = Instant::now() + timeout;
         let mut last = self.ledger();
         let mut since = Instant::now();
@@ -95,7 +97,7 @@ impl Machine {
             // What changed without an idle time in between belongs to work that is still going on.
             if now != last {
                 (last, since) = (now, Instant::now());
-            } else if let (Some(ledger), true) = (now, since.elapsed() >= quiet) {
+            } else if let Some(ledger) = now.filter(|ledger| ledger.idles >= idles && since.elapsed() >= quiet) {
                 return Ok(ledger);
             }
         }

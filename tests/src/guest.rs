@@ -140,8 +140,19 @@ impl Guest {
     /// Waits until the machine has been idle for `quiet`, and gives the ledger of then.
     #[track_caller]
     pub fn settle(&self, quiet: Duration) -> Ledger {
+        self.settle_with(0, quiet)
+    }
+
+    /// The same once it has worked: it has gone idle since `before`.
+    #[track_caller]
+    pub fn settle_after(&self, before: &Ledger, quiet: Duration) -> Ledger {
+        self.settle_with(before.idles + 1, quiet)
+    }
+
+    #[track_caller]
+    fn settle_with(&self, idles: u64, quiet: Duration) -> Ledger {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        self.machine.settle(quiet, left).unwrap_or_else(|error| panic!("{error}"))
+        self.machine.settle(idles, quiet, left).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// One step of waiting for something.

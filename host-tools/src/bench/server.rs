@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use mayfly_abi::exit::Exit;
 use mayfly_abi::ledger::{Ledger, Phase};
 use mayfly_qemu::{Ending, Error, Launch, Machine};
@@ -66,22 +66,9 @@ impl Server {
 
     /// Asks for `path`: the ledger before and after, with the machine at rest both times.
     pub(super) fn observe(&mut self, path: &str) -> anyhow::Result<(Ledger, Ledger)> {
-        let before = self.settle(0)?;
+        let before = self.machine.settle(0, QUIET, PATIENCE)?;
         self.ask(path)?;
-        Ok((before, self.settle(before.idles + 1)?))
-    }
-
-    /// Waits until the machine has nothing to do and has gone idle `idles` times: one that lost its core to another
-    /// program looks as if it were at rest.
-    fn settle(&self, idles: u64) -> anyhow::Result<Ledger> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let ledger = self.machine.settle(QUIET, PATIENCE)?;
-            if ledger.idles >= idles {
-                return Ok(ledger);
-            }
-            ensure!(Instant::now() < deadline, "the machine does not come to rest\n{}", self.machine.report());
-        }
+        Ok((before, self.machine.settle(before.idles + 1, QUIET, PATIENCE)?))
     }
 }
 
