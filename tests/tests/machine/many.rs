@@ -105,9 +105,9 @@ fn a_first_request_takes_about_the_same_however_many_functions_are_resident() {
         asked = number + 1;
         // Of the domains' work alone: what the network takes depends on when the client's packets come.
         let mut domains = || {
-            let before = guest.settle(QUIET).domains;
+            let before = guest.settle(QUIET);
             check(&mut connection, &many::exchange(number));
-            guest.settle(QUIET).domains - before
+            guest.settle_after(&before, QUIET).domains - before.domains
         };
         (domains(), domains())
     });

@@ -121,19 +121,23 @@ pub(super) fn time(
 ) -> anyhow::Result<()> {
     let mut alone = vec![Vec::new(); servers.len()];
     let mut in_turn = alone.clone();
+    let mut order: Vec<usize> = (0..servers.len()).collect();
     for _ in 0..runs {
         for (times, way) in [(&mut alone, Way::Alone), (&mut in_turn, Way::InTurn)] {
-            for (times, (_, server)) in times.iter_mut().zip(servers.iter_mut()) {
+            for &at in &order {
+                let (_, server) = &mut servers[at];
                 // The core has been at another machine's work.
                 server.ask(subject.path())?;
                 for _ in 0..requests {
                     for path in subject.between(way) {
                         server.ask(path)?;
                     }
-                    times.push(microseconds(server.ask(subject.path())?));
+                    times[at].push(microseconds(server.ask(subject.path())?));
                 }
             }
         }
+        // Nobody is always the first.
+        order.reverse();
         bar.inc(1);
     }
     for (((row, _), alone), in_turn) in servers.iter_mut().zip(alone).zip(in_turn) {
