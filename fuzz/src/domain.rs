@@ -64,7 +64,8 @@ impl Effect {
     }
 }
 
-/// Random bytes that a call is given, and bytes of requests: never zero, and different in each invocation.
+/// Random bytes that a call is given, and what a page of a request is full of: never zero, and different in each
+/// invocation.
 fn sample(invocation: u64, at: u64) -> u8 {
     1 + ((invocation * 31 + at * 7) % 255) as u8
 }
@@ -113,7 +114,7 @@ pub fn run(data: &[u8]) -> bool {
 /// Every page that the machine has holds what the model says, and none is missing that was written.
 fn compare(machine: &Machine<'_>, model: &Model<'_>) {
     for (address, bytes) in machine.pages() {
-        assert!(bytes == model.page(address), "the page at {address:#x} is not what it should be");
+        assert!(bytes == model.bytes(address, PAGE), "the page at {address:#x} is not what it should be");
     }
     assert!(model.written_pages().all(|page| machine.has(page)), "a page that was written is gone");
     assert!(machine.private_pages() <= model.memory_pages(), "the function has more memory than its limit");

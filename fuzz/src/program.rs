@@ -11,6 +11,8 @@ use mayfly_abi::{ABI_VERSION, PAGE, page_up};
 use mayfly_core::image::{Image, Plan};
 
 const NAME: &[u8] = b"f";
+/// A response ends anywhere in the first pages of its window.
+const RESPONSE_MAX: u32 = 3 * PAGE as u32;
 const NO_SEGMENT: SegmentRecord =
     SegmentRecord { address: 0, offset: 0, file_len: 0, memory_len: 0, flags: 0, reserved: 0 };
 
@@ -85,7 +87,7 @@ impl Shape {
             memory_pages: private_pages as u32 + 1 + u32::from(self.spare_pages % 32),
             timeout_ms: 1,
             request_limit: 0,
-            response_limit: self.response_limit.into(),
+            response_limit: u32::from(self.response_limit) % RESPONSE_MAX,
             concurrency: 1,
             reserved: 0,
             init: if self.has_init { PROGRAM_BASE + 1 } else { 0 },
@@ -94,7 +96,9 @@ impl Shape {
         record.route[..NAME.len()].copy_from_slice(NAME);
         record.name[..NAME.len()].copy_from_slice(NAME);
 
-        let mut bundle: Vec<u8> = (0..end).map(|at| 1 + (at % 251) as u8).collect();
+        let pattern: Vec<u8> = (1..=251).collect();
+        let mut bundle = pattern.repeat(end as usize / pattern.len() + 1);
+        bundle.truncate(end as usize);
         bundle[..contents].fill(0);
         let header = BundleHeader {
             magic: BUNDLE_MAGIC,

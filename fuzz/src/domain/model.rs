@@ -67,7 +67,7 @@ impl<'a> Model<'a> {
             Access::Read | Access::Jump => None,
         };
         self.touch(page);
-        Some(self.byte(address))
+        Some(self.bytes(address, 1)[0])
     }
 
     /// What a call does.
@@ -75,12 +75,10 @@ impl<'a> Model<'a> {
         let record = &self.program.record;
         match registers.decode(record.response_limit)?.allowed(self.purpose)? {
             Request::Respond { headers_len, body_len, .. } => {
-                let bytes = |start: u64, len: u32| (start..start + u64::from(len)).map(|at| self.byte(at)).collect();
-                let headers: Vec<u8> = bytes(RESPONSE_BASE, headers_len);
-                if !check_headers(&headers) {
+                if !check_headers(&self.bytes(RESPONSE_BASE, headers_len.into())) {
                     return Err(Code::BadHeaders);
                 }
-                Ok(Effect::Answered(bytes(RESPONSE_BASE + RESPONSE_BODY, body_len)))
+                Ok(Effect::Answered(self.bytes(RESPONSE_BASE + RESPONSE_BODY, body_len.into())))
             }
             Request::Log { text } => Ok(Effect::Said(self.read(text)?)),
             Request::Fail { reason, text } => Ok(Effect::Failed(reason, self.read(text)?)),
@@ -132,18 +130,6 @@ impl<'a> Model<'a> {
         (self.request_len, self.invocation) = (request_len, self.invocation + 1);
     }
 
-    /// What the page at `address` holds.
-    pub(super) fn page(&self, address: u64) -> Vec<u8> {
-        let mut bytes = self.initial(address);
-        bytes.resize(PAGE as usize, 0);
-        for (at, byte) in
-            self.template.range(address..address + PAGE).chain(self.written.range(address..address + PAGE))
-        {
-            bytes[(at - address) as usize] = *byte;
-        }
-        bytes
-    }
-
     /// Pages that were written.
     pub(super) fn written_pages(&self) -> impl Iterator<Item = u64> {
         self.written.keys().map(|address| address - address % PAGE)
@@ -156,7 +142,8 @@ impl<'a> Model<'a> {
 
     fn read(&mut self, Claimed { address, len }: Claimed) -> Result<Vec<u8>, Code> {
         self.point(address, len, false)?;
-        Ok(if len == 0 { Vec::new() } else { (address..address + len).map(|at| self.byte(at)).collect() })
+        // The address of nothing may be anything.
+        Ok(if len == 0 { Vec::new() } else { self.bytes(address, len) })
     }
 
     /// Whether a call may point there. Its pages are touched if it does.
@@ -176,27 +163,31 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// The byte at an address that the function can reach.
-    fn byte(&self, address: u64) -> u8 {
-        let initial = || self.initial(address - address % PAGE).get((address % PAGE) as usize).copied();
-        self.written.get(&address).or_else(|| self.template.get(&address)).copied().or_else(initial).unwrap_or(0)
-    }
-
-    /// What a page has from the image or the request; zeros follow.
-    fn initial(&self, page: u64) -> Vec<u8> {
-        if (REQUEST_BASE..RESPONSE_BASE).contains(&page) {
-            let start = page - REQUEST_BASE;
-            return (start..self.request_len.min(start + PAGE)).map(|at| sample(self.invocation, at)).collect();
-        }
-        let source = |segment: &SegmentRecord| {
-            let at = page.checked_sub(segment.address)?;
+    /// What the function finds at `start`: bytes of the image or the request, or zeros; over them what the initialisation
+    /// has left, and over that what this invocation has written.
+    pub(super) fn bytes(&self, start: u64, len: u64) -> Vec<u8> {
+        let mut bytes = vec![0; len as usize];
+        let end = start + len;
+        let mut copy = |address: u64, from: &[u8]| {
+            let (first, behind) = (start.max(address), end.min(address + from.len() as u64));
+            if first < behind {
+                let to = &mut bytes[(first - start) as usize..(behind - start) as usize];
+                to.copy_from_slice(&from[(first - address) as usize..(behind - address) as usize]);
+            }
+        };
+        for segment in self.program.record.segments.iter().filter(|segment| segment.file_len > 0) {
             let len = u64::from(segment.file_len);
             // What is shared is shared in whole pages.
             let len = if segment.flags == SEGMENT_WRITE { len } else { len.next_multiple_of(PAGE) };
-            let start = (segment.offset + at) as usize;
-            (at < len).then(|| &self.program.bundle[start..start + (len - at).min(PAGE) as usize])
-        };
-        let used = self.program.record.segments.iter().filter(|segment| segment.memory_len > 0);
-        used.filter_map(source).next().unwrap_or_default().to_vec()
+            copy(segment.address, &self.program.bundle[segment.offset as usize..(segment.offset + len) as usize]);
+        }
+        for page in 0..self.request_len.div_ceil(PAGE) {
+            let request = [sample(self.invocation, page); PAGE as usize];
+            copy(REQUEST_BASE + page * PAGE, &request[..PAGE.min(self.request_len - page * PAGE) as usize]);
+        }
+        for (at, byte) in self.template.range(start..end).chain(self.written.range(start..end)) {
+            copy(*at, &[*byte]);
+        }
+        bytes
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn check(bytes: &[u8], rhythm: u8) -> bool {
     if !check_headers(headers) {
         return false;
     }
-    let status = 200 + u16::from(rhythm) * 399 / 255;
+    let status = 200 + u16::from(rhythm) * 25 / 16;
     let (body_len, keep_alive) = (bytes.len() as u64, rhythm.is_multiple_of(2));
     let mut head = vec![0; headers.len() + HEAD_ROOM];
     let len = write_head(&mut head, status, headers, body_len, keep_alive).expect("there is room for every head");
