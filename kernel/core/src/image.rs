@@ -21,6 +21,8 @@ const HEADER_SIZE: usize = BundleHeader::SIZE;
 const RECORD_SIZE: usize = FunctionRecord::SIZE;
 /// Pages that one lowest-level page table maps.
 const TABLE_PAGES: u64 = 512;
+/// Bytes that it maps.
+const TABLE_SPAN: u64 = TABLE_PAGES * PAGE;
 
 /// A view of a bundle whose header holds.
 #[derive(Clone, Copy, Debug)]
@@ -241,12 +243,16 @@ impl Plan<'_> {
 
     /// The most frames that an invocation can come to need: private memory, stack, response and page tables.
     pub fn frames(&self) -> u64 {
-        /// The upper levels, stack and start of the program, and one that a run of pages may straddle, three times.
-        const TABLES: u64 = 3 + 1 + 3;
+        /// The upper levels, and the table of the stack.
+        const TABLES: u64 = 3 + 1;
+        let memory = u64::from(self.limits.memory_pages);
         let response = (RESPONSE_BODY + u64::from(self.limits.response)).div_ceil(PAGE);
-        let pages = u64::from(self.limits.memory_pages) + (STACK_TOP - STACK_BASE) / PAGE + response;
-        let constant: u64 = self.segments().iter().map(|segment| u64::from(segment.pages)).sum();
-        pages + TABLES + (pages + constant) / TABLE_PAGES
+        let pages = memory + (STACK_TOP - STACK_BASE) / PAGE + response;
+        // Heap and response start where a table does. A segment may lie anywhere, beside the stack or across tables.
+        let tables = memory.div_ceil(TABLE_PAGES) + response.div_ceil(TABLE_PAGES);
+        let program = self.segments().iter().filter(|segment| segment.address != HEAP_BASE);
+        let program: u64 = program.map(|segment| tables_of(segment) - u64::from(is_beside_stack(segment))).sum();
+        pages + TABLES + tables + program
     }
 
     /// Pages of static data.
@@ -296,6 +302,17 @@ impl Image<'_> {
 fn overlap(one: &Segment, other: &Segment) -> bool {
     let end = |segment: &Segment| segment.address + u64::from(segment.pages) * PAGE;
     one.address < end(other) && other.address < end(one)
+}
+
+/// Lowest-level page tables that map a segment.
+fn tables_of(segment: &Segment) -> u64 {
+    let first = segment.address / TABLE_SPAN;
+    (segment.address + u64::from(segment.pages) * PAGE).div_ceil(TABLE_SPAN) - first
+}
+
+/// Whether a segment starts in the table that maps the stack.
+fn is_beside_stack(segment: &Segment) -> bool {
+    segment.address / TABLE_SPAN == STACK_BASE / TABLE_SPAN
 }
 
 fn unpadded(field: &[u8]) -> &[u8] {

@@ -5,7 +5,7 @@ mod bundle;
 use bundle::{assemble, bundle, contents, header, padded, record};
 use mayfly_abi::PAGE;
 use mayfly_abi::domain::{BODY_MAX, MEMORY_MAX, PROGRAM_BASE, PROGRAM_END};
-use mayfly_abi::image::{BundleHeader, FunctionRecord, ROUTE_MAX, SEGMENT_EXECUTE, SEGMENT_WRITE};
+use mayfly_abi::image::{BundleHeader, FunctionRecord, ROUTE_MAX, SEGMENT_EXECUTE, SEGMENT_WRITE, SegmentRecord};
 use mayfly_abi::wire::Wire;
 use mayfly_core::image::{Image, ImageError, RecordError, Rights};
 use proptest::prelude::*;
@@ -184,6 +184,34 @@ fn limits_lie_between_what_is_needed_and_what_can_be_had() {
     assert_eq!(check_changed(|r| r.response_limit = body + 1), Err(RecordError::Limits));
     assert_eq!(check_changed(|r| r.timeout_ms = 0), Err(RecordError::Limits));
     assert_eq!(check_changed(|r| r.concurrency = 0), Err(RecordError::Limits));
+}
+
+#[test]
+fn the_frames_promised_to_an_invocation_are_enough_wherever_its_segments_lie() {
+    let promised = |memory_pages, data: [u64; 2]| {
+        let mut record = record("hello", contents(1));
+        record.memory_pages = memory_pages;
+        for (segment, address) in record.segments[1..3].iter_mut().zip(data) {
+            *segment =
+                SegmentRecord { address, file_len: 0, memory_len: 2 * PAGE as u32, flags: SEGMENT_WRITE, ..*segment };
+        }
+        let bytes = assemble(&header(1), &[record]);
+        let image = Image::open(&bytes).expect("the header is sound");
+        image.function(0).expect("there is one function").check().expect("it is sound").frames()
+    };
+    // Private memory, 63 pages of stack, a response of 1 MiB and its header lines; three upper levels of tables, and one
+    // table each for stack and program, heap, response.
+    let beside = promised(16, [PROGRAM_BASE + PAGE, PROGRAM_BASE + 4 * PAGE]);
+    assert_eq!(beside, 16 + 63 + 257 + 3 + 3);
+    let span = 512 * PAGE;
+    assert_eq!(promised(16, [3 * span, 4 * span]), beside + 2, "a table for each run");
+    assert_eq!(promised(16, [4 * span - PAGE, 6 * span - PAGE]), beside + 4, "two for a run that lies across tables");
+    assert_eq!(promised(16, [PROGRAM_BASE + PAGE, 2 * span - PAGE]), beside + 1, "one of them is that of the stack");
+    assert_eq!(
+        promised(513, [PROGRAM_BASE + PAGE, PROGRAM_BASE + 4 * PAGE]),
+        beside + 513 - 16 + 1,
+        "two for the heap"
+    );
 }
 
 #[test]
