@@ -44,7 +44,7 @@ pub fn run(data: &[u8]) -> bool {
     };
     let program = shape.program();
     let plan = program.plan();
-    let mut space = Space::new(&plan, plan.heap_pages());
+    let mut space = Space::new(plan, plan.heap_pages());
     let request_len = u64::from(request_len) % (BODY_MAX + HEAD_MAX);
     space.start(request_len);
     let grown = if space.grow(heap_pages.into()).is_ok() { heap_pages.into() } else { 0 };

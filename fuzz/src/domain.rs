@@ -76,7 +76,7 @@ pub fn run(data: &[u8]) -> bool {
     let program = shape.program();
     let plan = program.plan();
     let purpose = if plan.init.is_some() { Purpose::Init } else { Purpose::Serve };
-    let mut machine = Machine::new(&program.bundle, &plan, purpose);
+    let mut machine = Machine::new(&program.bundle, plan, purpose);
     let mut model = Model::new(&program, purpose);
     let mut request_len = 0;
 

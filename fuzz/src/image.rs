@@ -3,7 +3,12 @@
 //! The first byte of an input says what is done with the others, which are the start of a bundle: its low four bits add
 //! that many pages of contents, and the rest of it see [`AS_IT_IS`] and [`DAMAGE`].
 
-use mayfly_abi::domain::{BODY_MAX, HEAP_BASE, MEMORY_MAX, PROGRAM_BASE, PROGRAM_END, USER_END};
+use std::collections::BTreeSet;
+
+use mayfly_abi::domain::{
+    BODY_MAX, HEAP_BASE, MEMORY_MAX, PROGRAM_BASE, PROGRAM_END, RESPONSE_BASE, RESPONSE_BODY, STACK_BASE, STACK_TOP,
+    USER_END,
+};
 use mayfly_abi::image::{
     BUNDLE_MAGIC, BundleHeader, FORMAT_VERSION, FunctionRecord, HEADER_CHECKED, RECORD_CHECKED, ROUTE_MAX,
     SEGMENT_EXECUTE, SEGMENT_WRITE, SegmentRecord,
@@ -62,7 +67,7 @@ pub fn run(data: &[u8]) -> bool {
         assert_eq!(function.index(), index);
         match function.check() {
             Ok(plan) => {
-                mappable(&plan, record, table.end as u64, header.total_len);
+                mappable(&plan, index, record, table.end as u64, header.total_len);
                 if let Some(at) = damage {
                     damaged(&bytes, table.start + index * RECORD + at, index);
                 }
@@ -96,7 +101,7 @@ fn repair(bytes: &mut [u8]) {
 }
 
 /// What the kernel relies on when it maps a function: its plan says what the record says, and nothing in it surprises.
-fn mappable(plan: &Plan<'_>, record: &[u8], contents: u64, bundle_len: u64) {
+fn mappable(plan: &Plan<'_>, index: usize, record: &[u8], contents: u64, bundle_len: u64) {
     let record = FunctionRecord::get(record);
     let limits = plan.limits;
     assert!(!plan.name.is_empty() && plan.name.iter().all(u8::is_ascii_graphic));
@@ -151,6 +156,26 @@ fn mappable(plan: &Plan<'_>, record: &[u8], contents: u64, bundle_len: u64) {
     assert_eq!((plan.entry, plan.init.unwrap_or(0)), (record.entry, record.init));
     assert_eq!((plan.data_pages(), plan.heap_pages()), (private - heap, heap));
     assert!(private < limits.memory_pages, "there is no page for the heap");
+    assert_eq!(plan.index, index);
+    assert!(plan.frames() >= frames(&record), "{} frames are promised and {} needed", plan.frames(), frames(&record));
+}
+
+/// Frames that an invocation needs that takes all it may have: each page, and each table on the way there.
+fn frames(record: &FunctionRecord) -> u64 {
+    let pages_of = |len: u64| len.div_ceil(PAGE);
+    let response = pages_of(RESPONSE_BODY + u64::from(record.response_limit));
+    let stack = pages_of(STACK_TOP - STACK_BASE);
+    let (mut data, mut runs) = (0, vec![(STACK_BASE, stack), (RESPONSE_BASE, response)]);
+    for segment in record.segments.iter().filter(|segment| segment.memory_len > 0 && segment.address != HEAP_BASE) {
+        let pages = pages_of(segment.memory_len.into());
+        data += if segment.flags == SEGMENT_WRITE { pages } else { 0 };
+        runs.push((segment.address, pages));
+    }
+    runs.push((HEAP_BASE, u64::from(record.memory_pages) - data));
+    // Three upper levels, and a table for each 2 MiB.
+    let spans = runs.iter().flat_map(|(start, pages)| start >> 21..=(start + pages * PAGE - 1) >> 21);
+    let tables = 3 + spans.collect::<BTreeSet<u64>>().len() as u64;
+    u64::from(record.memory_pages) + stack + response + tables
 }
 
 /// A record of which one bit was flipped, in the byte at `at`, is refused.

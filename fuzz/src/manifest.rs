@@ -5,7 +5,7 @@ use std::path::Path;
 use mayfly::build::{Manifest, ManifestError, is_name, show_size};
 use mayfly_abi::PAGE;
 use mayfly_abi::domain::{BODY_MAX, MEMORY_MAX};
-use mayfly_abi::image::{NAME_MAX, ROUTE_MAX};
+use mayfly_abi::image::{Isolation, NAME_MAX, ROUTE_MAX};
 
 /// What errors call the file.
 const FILE: &str = "f/mayfly.toml";
@@ -36,7 +36,7 @@ fn parse(text: &str) -> Manifest {
 
 /// The limits of docs/writing-functions.md, and those that the image's records and the kernel have.
 fn within_limits(manifest: &Manifest) {
-    let Manifest { file, name, route, memory, timeout_ms, request, response, concurrency } = manifest;
+    let Manifest { file, name, route, memory, timeout_ms, request, response, concurrency, isolation } = manifest;
     assert_eq!(file, Path::new(FILE));
     assert!(is_name(name) && name.len() <= NAME_MAX && name.bytes().all(|byte| byte.is_ascii_graphic()));
     // A route is compared with a path as it comes, and stands in a 404 as it is.
@@ -45,16 +45,19 @@ fn within_limits(manifest: &Manifest) {
     assert!((16 * PAGE..=MEMORY_MAX).contains(memory) && memory.is_multiple_of(PAGE));
     assert_eq!(u64::from(manifest.memory_pages()) * PAGE, *memory);
     assert!((1..=900_000).contains(timeout_ms) && (1..=1000).contains(concurrency));
+    assert_eq!(Isolation::named(isolation.name()), Some(*isolation));
     assert!(u64::from(*request) <= BODY_MAX && u64::from(*response) <= BODY_MAX);
 }
 
 /// The manifest as its author would write it with every key.
 fn write(manifest: &Manifest) -> String {
-    let Manifest { name, route, memory, timeout_ms, request, response, concurrency, .. } = manifest;
+    let Manifest { name, route, memory, timeout_ms, request, response, concurrency, isolation, .. } = manifest;
     let [memory, request, response] = [*memory, u64::from(*request), u64::from(*response)].map(show_size);
     format!(
         "name = \"{name}\"\nroute = \"/{route}\"\nmemory = \"{memory}\"\ntimeout = \"{timeout_ms}ms\"\n\
-         request = \"{request}\"\nresponse = \"{response}\"\nconcurrency = {concurrency}\n"
+         request = \"{request}\"\nresponse = \"{response}\"\nconcurrency = {concurrency}\n\
+         isolation = \"{}\"\n",
+        isolation.name()
     )
 }
 

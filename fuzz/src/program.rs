@@ -72,7 +72,8 @@ impl Shape {
             let behind = address + u64::from(run.gap % 3) * PAGE;
             place(last, if run.gap % 2 == 1 { at_end } else { behind }, memory_len, file_len, flags);
         }
-        if let Some(run) = self.heap {
+        // Heap that an initialisation has left is there instead of the initialisation.
+        if let Some(run) = self.heap.filter(|_| !self.has_init) {
             let (memory_len, file_len, flags) = Run { constant: false, ..run }.lengths();
             place(heap, HEAP_BASE, memory_len, file_len, flags);
         }

@@ -45,7 +45,7 @@ impl Page {
 
 impl<'a> Machine<'a> {
     /// A domain that nobody has used, with the shared pages of `plan` mapped.
-    pub(super) fn new(bundle: &'a [u8], plan: &'a Plan<'a>, purpose: Purpose) -> Self {
+    pub(super) fn new(bundle: &'a [u8], plan: Plan<'a>, purpose: Purpose) -> Self {
         let mut pages = BTreeMap::new();
         for segment in plan.segments().iter().filter(|segment| segment.rights != Rights::ReadWrite) {
             for at in (0..u64::from(segment.pages) * PAGE).step_by(PAGE_LEN) {
@@ -143,7 +143,7 @@ impl<'a> Machine<'a> {
         });
         self.invocation += 1;
         self.start(request_len);
-        let mut fresh = Space::new(self.space.plan(), ((heap_start - HEAP_BASE) / PAGE) as u32);
+        let mut fresh = Space::new(*self.space.plan(), ((heap_start - HEAP_BASE) / PAGE) as u32);
         fresh.start(request_len);
         assert_eq!(self.space.regions(), fresh.regions());
         assert_eq!(self.space.heap_pages(), fresh.heap_pages());
@@ -187,7 +187,7 @@ impl<'a> Machine<'a> {
             }
         }
         self.pages.retain(|_, page| page.rights != Rights::ReadWrite);
-        self.space = Space::new(self.space.plan(), self.space.heap_pages());
+        self.space = Space::new(*self.space.plan(), self.space.heap_pages());
         self.purpose = Purpose::Serve;
     }
 
