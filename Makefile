@@ -3,7 +3,7 @@ SHELL := /bin/bash
 QEMU := qemu-system-x86_64
 MAYFLY := cargo mayfly
 
-.PHONY: demo test bench lint setup
+.PHONY: demo test bench fuzz lint setup
 
 ## Sets up, builds, boots, and shows everything there is to see.
 demo: setup
@@ -19,6 +19,16 @@ test: setup
 bench: setup
 	$(MAYFLY) build functions/hello
 	$(MAYFLY) bench boot
+
+FUZZ_SECONDS := 600
+FUZZ_TARGETS = $$(cargo +nightly fuzz list --fuzz-dir .)
+## Looks for inputs that break a property, FUZZ_SECONDS for each target. Not part of CI; docs/fuzzing.md says what it needs.
+fuzz:
+	cd fuzz/libfuzzer && for target in $(FUZZ_TARGETS); do \
+		mkdir -p corpus/$$target ../found/$$target && \
+		cargo +nightly fuzz run --fuzz-dir . $$target corpus/$$target ../corpus/$$target ../found/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -artifact_prefix=../found/$$target/ || exit 1; \
+	done
 
 lint:
 	cargo fmt --all --check

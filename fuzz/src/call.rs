@@ -25,7 +25,6 @@ struct Input {
 struct Call {
     number: Number,
     arguments: [Value; 3],
-    response_limit: u32,
     init: bool,
 }
 
@@ -50,16 +49,17 @@ pub fn run(data: &[u8]) -> bool {
     let grown = if space.grow(heap_pages.into()).is_ok() { heap_pages.into() } else { 0 };
     let areas = areas(&program.record, u64::from(plan.heap_pages()) + grown, request_len);
 
+    let limit = plan.limits.response;
     let mut accepted = false;
     for call in calls {
         let rax = match call.number {
             Number::Near(number) => u64::from(number % 10),
             Number::Any(number) => number,
         };
-        let [rdi, rsi, rdx] = call.arguments.map(|value| value.of(&areas));
+        let [rdi, rsi, rdx] = call.arguments.map(|value| value.of(&areas, limit));
         let registers = Registers { rax, rdi, rsi, rdx };
-        let decoded = registers.decode(call.response_limit);
-        assert_eq!(decoded, expected(registers, call.response_limit), "{registers:x?}");
+        let decoded = registers.decode(limit);
+        assert_eq!(decoded, expected(registers, limit), "{registers:x?}");
         let Ok(request) = decoded else { continue };
         accepted = true;
 

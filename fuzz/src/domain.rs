@@ -83,13 +83,13 @@ pub fn run(data: &[u8]) -> bool {
     for step in &steps {
         let over = match *step {
             Step::Access { address, what } => {
-                let address = address.of(&model.areas());
+                let address = address.of(&model.areas(), plan.limits.response);
                 let seen = machine.access(address, what);
                 assert_eq!(seen, model.access(address, what), "{what:?} at {address:#x}");
                 seen.is_none()
             }
             Step::Call { number, arguments } => {
-                let [rdi, rsi, rdx] = arguments.map(|value| value.of(&model.areas()));
+                let [rdi, rsi, rdx] = arguments.map(|value| value.of(&model.areas(), plan.limits.response));
                 let registers = Registers { rax: u64::from(number % 8), rdi, rsi, rdx };
                 let done = machine.call(registers);
                 assert_eq!(done, model.call(registers), "{registers:x?}");
@@ -101,14 +101,19 @@ pub fn run(data: &[u8]) -> bool {
             }
         };
         if over {
-            compare(&machine, &model);
-            machine.restart(request_len);
-            model.restart(request_len);
-            compare(&machine, &model);
+            restart(&mut machine, &mut model, request_len);
         }
     }
-    compare(&machine, &model);
+    restart(&mut machine, &mut model, request_len);
     !steps.is_empty()
+}
+
+/// Ends the invocation and starts the next.
+fn restart(machine: &mut Machine<'_>, model: &mut Model<'_>, request_len: u64) {
+    compare(machine, model);
+    machine.restart(request_len);
+    model.restart(request_len);
+    compare(machine, model);
 }
 
 /// Every page that the machine has holds what the model says, and none is missing that was written.

@@ -49,24 +49,28 @@ pub(crate) fn holds(areas: &[Area], address: u64, len: u64, write: bool) -> bool
 /// A number that a function passes or an address that it touches: most are near an edge of something.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(crate) enum Value {
-    /// This far from an edge.
-    Near { edge: u8, distance: i16 },
-    /// A length, or an unknown number.
+    /// So many pages and bytes from an edge.
+    Near { edge: u8, pages: Option<i8>, bytes: i8 },
+    /// A length, or a number of something.
     Small(u16),
     /// Anything.
     Any(u64),
 }
 
 impl Value {
-    /// The number itself, in a domain that has `areas`.
-    pub(crate) fn of(self, areas: &[Area]) -> u64 {
+    /// The number itself, in a domain that has `areas` and whose function may answer with `response_limit` bytes.
+    pub(crate) fn of(self, areas: &[Area], response_limit: u32) -> u64 {
+        /// The lower half's end, and the limits of docs/abi.md: statuses, lengths, memory.
+        const FIXED: [u64; 9] = [0, 200, 600, 256, 1024, 512 << 20, USER_END, 1 << 47, u64::MAX];
         match self {
             Self::Small(value) => value.into(),
             Self::Any(value) => value,
-            Self::Near { edge, distance } => {
-                let fixed = [0, USER_END, 1 << 47, u64::MAX];
-                let edges: Vec<u64> = areas.iter().flat_map(|area| [area.start, area.end]).chain(fixed).collect();
-                edges[usize::from(edge) % edges.len()].wrapping_add_signed(distance.into())
+            Self::Near { edge, pages, bytes } => {
+                let edges = areas.iter().flat_map(|area| [area.start, area.end]).chain([response_limit.into()]);
+                let edges: Vec<u64> = edges.chain(FIXED).collect();
+                let edge = edges[usize::from(edge) % edges.len()];
+                let pages = i64::from(pages.unwrap_or(0)) * PAGE as i64;
+                edge.wrapping_add_signed(pages + i64::from(bytes))
             }
         }
     }
