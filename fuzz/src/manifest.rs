@@ -36,7 +36,7 @@ fn parse(text: &str) -> Manifest {
 
 /// The limits of docs/writing-functions.md, and those that the image's records and the kernel have.
 fn within_limits(manifest: &Manifest) {
-    let Manifest { file, name, route, memory, timeout_ms, request, response, concurrency, isolation } = manifest;
+    let Manifest { file, name, route, memory, timeout_ms, request, response, concurrency, isolation, .. } = manifest;
     assert_eq!(file, Path::new(FILE));
     assert!(is_name(name) && name.len() <= NAME_MAX && name.bytes().all(|byte| byte.is_ascii_graphic()));
     // A route is compared with a path as it comes, and stands in a 404 as it is.
@@ -51,10 +51,17 @@ fn within_limits(manifest: &Manifest) {
 
 /// The manifest as its author would write it with every key.
 fn write(manifest: &Manifest) -> String {
-    let Manifest { name, route, memory, timeout_ms, request, response, concurrency, isolation, .. } = manifest;
+    let Manifest { file: _, name, program, route, memory, timeout_ms, request, response, concurrency, isolation } =
+        manifest;
     let [memory, request, response] = [*memory, u64::from(*request), u64::from(*response)].map(show_size);
+    let program = program.as_deref().map_or(String::new(), |program| {
+        // Beside the manifest, unless it is somewhere else altogether.
+        let program = program.strip_prefix("f").unwrap_or(program).to_str().expect("it was text");
+        let escaped: String = program.chars().map(|letter| format!("\\U{:08x}", u32::from(letter))).collect();
+        format!("program = \"{escaped}\"\n")
+    });
     format!(
-        "name = \"{name}\"\nroute = \"/{route}\"\nmemory = \"{memory}\"\ntimeout = \"{timeout_ms}ms\"\n\
+        "name = \"{name}\"\n{program}route = \"/{route}\"\nmemory = \"{memory}\"\ntimeout = \"{timeout_ms}ms\"\n\
          request = \"{request}\"\nresponse = \"{response}\"\nconcurrency = {concurrency}\n\
          isolation = \"{}\"\n",
         isolation.name()
