@@ -56,7 +56,8 @@ pub fn run(data: &[u8]) -> bool {
     let header = BundleHeader::get(&bytes);
     let table = header.table_offset as usize..header.table_offset as usize + image.len() * RECORD;
     assert_eq!(image.len(), header.function_count as usize);
-    assert!(header.total_len as usize <= bytes.len() && table.end <= header.total_len as usize);
+    assert!(header.total_len as usize <= bytes.len());
+    assert!(table.start >= HEADER && table.end <= header.total_len as usize, "the table is not inside");
     for shorter in [0, HEADER - 1, header.total_len as usize - 1] {
         assert!(Image::open(&bytes[..shorter]).is_err(), "a bundle of {shorter} bytes is whole");
     }

@@ -38,7 +38,8 @@ fn parse(text: &str) -> Manifest {
 fn within_limits(manifest: &Manifest) {
     let Manifest { file, name, route, memory, timeout_ms, request, response, concurrency, isolation, .. } = manifest;
     assert_eq!(file, Path::new(FILE));
-    assert!(is_name(name) && name.len() <= NAME_MAX && name.bytes().all(|byte| byte.is_ascii_graphic()));
+    assert!(is_name(name) && name.len() <= NAME_MAX && !name.starts_with('-'));
+    assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
     // A route is compared with a path as it comes, and stands in a 404 as it is.
     assert!((1..=ROUTE_MAX).contains(&route.len()) && route != "." && route != "..");
     assert!(route.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#%\"\\".contains(&byte)), "{route}");
