@@ -54,6 +54,8 @@ impl<'a> Machine<'a> {
             }
         }
         let space = Space::new(plan, plan.heap_pages());
+        let shared = |address: &u64| space.missing(*address).is_none();
+        assert!(pages.keys().all(shared), "a function could get a page of its own in place of a shared one");
         let mut machine = Self { bundle, space, purpose, invocation: 0, pages, template: BTreeMap::new() };
         machine.start(0);
         machine
@@ -88,6 +90,7 @@ impl<'a> Machine<'a> {
             if fault.kind != Kind::Unmapped {
                 return None;
             }
+            assert!(!present, "the page at {address:#x} is there and said to be missing");
             let missing = self.space.missing(address)?;
             self.populate(&missing);
         }
