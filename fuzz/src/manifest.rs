@@ -52,8 +52,19 @@ fn within_limits(manifest: &Manifest) {
 
 /// The manifest as its author would write it with every key.
 fn write(manifest: &Manifest) -> String {
-    let Manifest { file: _, name, program, route, memory, timeout_ms, request, response, concurrency, isolation } =
-        manifest;
+    let Manifest {
+        file: _,
+        name,
+        program,
+        route,
+        memory,
+        timeout_ms,
+        request,
+        response,
+        concurrency,
+        init_at_build,
+        isolation,
+    } = manifest;
     let [memory, request, response] = [*memory, u64::from(*request), u64::from(*response)].map(show_size);
     let program = program.as_deref().map_or(String::new(), |program| {
         // Beside the manifest, unless it is somewhere else altogether.
@@ -64,7 +75,8 @@ fn write(manifest: &Manifest) -> String {
     format!(
         "name = \"{name}\"\n{program}route = \"/{route}\"\nmemory = \"{memory}\"\ntimeout = \"{timeout_ms}ms\"\n\
          request = \"{request}\"\nresponse = \"{response}\"\nconcurrency = {concurrency}\n\
-         isolation = \"{}\"\n",
+         init = \"{}\"\nisolation = \"{}\"\n",
+        if *init_at_build { "build" } else { "first-use" },
         isolation.name()
     )
 }
