@@ -158,7 +158,7 @@ fn mappable(plan: &Plan<'_>, index: usize, record: &[u8], contents: u64, bundle_
     assert_eq!((plan.data_pages(), plan.heap_pages()), (private - heap, heap));
     assert!(private < limits.memory_pages, "there is no page for the heap");
     assert_eq!(plan.index, index);
-    assert!(plan.frames() >= frames(&record), "{} frames are promised and {} needed", plan.frames(), frames(&record));
+    assert!(plan.frames >= frames(&record), "{} frames are promised and {} needed", plan.frames, frames(&record));
 }
 
 /// Frames that an invocation needs that takes all it may have: each page, and each table on the way there.

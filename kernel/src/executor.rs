@@ -154,7 +154,7 @@ impl Executor {
         let running = self.new.iter().chain(&self.long);
         let promised: u64 = running.map(Invocation::promised).sum();
         self.catalog.promise(promised);
-        let need = |event: &Event| self.catalog.plan(event.function).frames();
+        let need = |event: &Event| self.catalog.plan(event.function).frames;
         let ahead = self.short.front().map_or(0, need);
         // What clients are sending needs some too.
         let (_, total) = memory::count();

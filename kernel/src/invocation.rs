@@ -118,7 +118,7 @@ impl Invocation {
 
     /// Frames that it may still come to need.
     pub(crate) fn promised(&self) -> u64 {
-        self.instance.space.plan().frames().saturating_sub(self.instance.domain.frames())
+        self.instance.space.plan().frames.saturating_sub(self.instance.domain.frames())
     }
 
     /// Whether the next turn is the rest of a slice that has begun.

@@ -119,6 +119,8 @@ pub struct Plan<'a> {
     pub init: Option<u64>,
     /// The most that an invocation may have.
     pub limits: Limits,
+    /// The most frames that an invocation can come to need: private memory, stack, response and page tables.
+    pub frames: u64,
     segments: [Segment; SEGMENTS],
     segment_count: usize,
 }
@@ -231,7 +233,13 @@ impl<'a> Function<'a> {
         if !bodies_fit || limits.timeout_ms == 0 || limits.concurrency == 0 {
             return Err(RecordError::Limits);
         }
-        Ok(Plan { index: self.index, name, entry: record.entry, init, limits, segments, segment_count })
+        let segments_used = &segments[..segment_count];
+        // An initialisation leaves heap; it does not find any.
+        if init.is_some() && segments_used.iter().any(|segment| segment.address == HEAP_BASE) {
+            return Err(RecordError::Address);
+        }
+        let frames = frames(&limits, segments_used);
+        Ok(Plan { index: self.index, name, entry: record.entry, init, limits, frames, segments, segment_count })
     }
 }
 
@@ -239,20 +247,6 @@ impl Plan<'_> {
     /// The program's segments, in the order of the record.
     pub fn segments(&self) -> &[Segment] {
         &self.segments[..self.segment_count]
-    }
-
-    /// The most frames that an invocation can come to need: private memory, stack, response and page tables.
-    pub fn frames(&self) -> u64 {
-        /// The upper levels, and the table of the stack.
-        const TABLES: u64 = 3 + 1;
-        let memory = u64::from(self.limits.memory_pages);
-        let response = (RESPONSE_BODY + u64::from(self.limits.response)).div_ceil(PAGE);
-        let pages = memory + (STACK_TOP - STACK_BASE) / PAGE + response;
-        // Heap and response start where a table does. A segment may lie anywhere, beside the stack or across tables.
-        let tables = memory.div_ceil(TABLE_PAGES) + response.div_ceil(TABLE_PAGES);
-        let program = self.segments().iter().filter(|segment| segment.address != HEAP_BASE);
-        let program: u64 = program.map(|segment| tables_of(segment) - u64::from(is_beside_stack(segment))).sum();
-        pages + TABLES + tables + program
     }
 
     /// Pages of static data.
@@ -302,6 +296,20 @@ impl Image<'_> {
 fn overlap(one: &Segment, other: &Segment) -> bool {
     let end = |segment: &Segment| segment.address + u64::from(segment.pages) * PAGE;
     one.address < end(other) && other.address < end(one)
+}
+
+/// [`Plan::frames`] of a function with these limits and segments.
+fn frames(limits: &Limits, segments: &[Segment]) -> u64 {
+    /// The upper levels, and the table of the stack.
+    const TABLES: u64 = 3 + 1;
+    let memory = u64::from(limits.memory_pages);
+    let response = (RESPONSE_BODY + u64::from(limits.response)).div_ceil(PAGE);
+    let pages = memory + (STACK_TOP - STACK_BASE) / PAGE + response;
+    // Heap and response start where a table does. A segment may lie anywhere, beside the stack or across tables.
+    let tables = memory.div_ceil(TABLE_PAGES) + response.div_ceil(TABLE_PAGES);
+    let program = segments.iter().filter(|segment| segment.address != HEAP_BASE);
+    let program: u64 = program.map(|segment| tables_of(segment) - u64::from(is_beside_stack(segment))).sum();
+    pages + TABLES + tables + program
 }
 
 /// Lowest-level page tables that map a segment.

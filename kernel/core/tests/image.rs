@@ -4,7 +4,7 @@ mod bundle;
 
 use bundle::{assemble, bundle, contents, header, padded, record};
 use mayfly_abi::PAGE;
-use mayfly_abi::domain::{BODY_MAX, MEMORY_MAX, PROGRAM_BASE, PROGRAM_END};
+use mayfly_abi::domain::{BODY_MAX, HEAP_BASE, MEMORY_MAX, PROGRAM_BASE, PROGRAM_END};
 use mayfly_abi::image::{BundleHeader, FunctionRecord, ROUTE_MAX, SEGMENT_EXECUTE, SEGMENT_WRITE, SegmentRecord};
 use mayfly_abi::wire::Wire;
 use mayfly_core::image::{Image, ImageError, RecordError, Rights};
@@ -162,6 +162,26 @@ fn data_that_is_all_zero_needs_no_bytes_in_the_bundle() {
 }
 
 #[test]
+fn an_initialisation_leaves_heap_and_does_not_find_any() {
+    let heap = |record: &mut FunctionRecord| {
+        record.segments[3] =
+            SegmentRecord { address: HEAP_BASE, file_len: 0, memory_len: 0x1000, ..record.segments[2] };
+    };
+    assert_eq!(check_changed(heap), Ok(()));
+    assert_eq!(check_changed(|record| record.init = PROGRAM_BASE), Ok(()));
+    let both = |record: &mut FunctionRecord| {
+        heap(record);
+        record.init = PROGRAM_BASE;
+    };
+    assert_eq!(check_changed(both), Err(RecordError::Address));
+    let constant_heap = |record: &mut FunctionRecord| {
+        heap(record);
+        record.segments[3].flags = 0;
+    };
+    assert!(check_changed(constant_heap).is_err());
+}
+
+#[test]
 fn the_entry_point_lies_in_executable_bytes() {
     for entry in [0, PROGRAM_BASE - 1, PROGRAM_BASE + 0x800, PROGRAM_BASE + PAGE, PROGRAM_BASE + 2 * PAGE, u64::MAX] {
         assert_eq!(check_changed(|r| r.entry = entry), Err(RecordError::Entry), "{entry:#x}");
@@ -197,7 +217,7 @@ fn the_frames_promised_to_an_invocation_are_enough_wherever_its_segments_lie() {
         }
         let bytes = assemble(&header(1), &[record]);
         let image = Image::open(&bytes).expect("the header is sound");
-        image.function(0).expect("there is one function").check().expect("it is sound").frames()
+        image.function(0).expect("there is one function").check().expect("it is sound").frames
     };
     // Private memory, 63 pages of stack, a response of 1 MiB and its header lines; three upper levels of tables, and one
     // table each for stack and program, heap, response.
