@@ -113,6 +113,11 @@ impl Catalog {
         }
     }
 
+    /// The most frames that an invocation of a function can come to need.
+    pub(crate) fn frames(&self, index: usize) -> u64 {
+        self.place(index).map_or_else(|| self.plan(index).frames, |place| self.at(place).plan.frames)
+    }
+
     fn place(&self, index: usize) -> Option<usize> {
         (u32::from_le_bytes(self.places[index]) as usize).checked_sub(1)
     }
@@ -248,7 +253,7 @@ impl Catalog {
         let place = self.place(index)?;
         let function = self.at_mut(place);
         let free = !function.idle.is_empty() || function.instances < function.plan.limits.concurrency;
-        if free { function.waiting.pop_front() } else { None }
+        if free && function.template.is_some() { function.waiting.pop_front() } else { None }
     }
 
     /// Takes back an instance that was reset.

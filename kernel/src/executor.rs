@@ -120,15 +120,22 @@ impl Executor {
         });
     }
 
-    /// Gives an event an instance, or lets it wait for one, or answers that there is no memory.
+    /// Begins an event, or lets it wait for memory, or answers that there is none.
     fn begin(&mut self, event: Event, now: u64) {
         let start = cpu::ticks();
-        if !self.has_memory_for(&event) {
-            if self.short.len() < EVENTS {
-                return self.short.push_back(event);
-            }
-            return self.turn_away(event, now);
+        let ahead = self.short.front().map_or(0, |first| self.catalog.frames(first.function));
+        if self.has_memory_for(&event, ahead) {
+            self.start(event, now);
+        } else if self.short.len() < EVENTS {
+            self.short.push_back(event);
+        } else {
+            self.turn_away(event, now);
         }
+        ledger::add_domain_work(cpu::ticks() - start);
+    }
+
+    /// Gives an event an instance, or lets it wait for one, or answers that there is no memory.
+    fn start(&mut self, event: Event, now: u64) {
         match self.catalog.take(event.function) {
             Ok((instance, Purpose::Serve)) => match self.catalog.with_room(|| self.windows.response()) {
                 Ok(response) => {
@@ -145,21 +152,23 @@ impl Executor {
             Err(NoInstance::Busy) => self.catalog.wait(event),
             Err(NoInstance::OutOfFrames) => self.turn_away(event, now),
         }
-        ledger::add_domain_work(cpu::ticks() - start);
     }
 
-    /// Whether an event can begin, so that no invocation which runs could be left without memory, nor the event that has
-    /// waited longest for some. What runs alone may have all there is.
-    fn has_memory_for(&mut self, event: &Event) -> bool {
-        let running = self.new.iter().chain(&self.long);
-        let promised: u64 = running.map(Invocation::promised).sum();
-        self.catalog.promise(promised);
-        let need = |event: &Event| self.catalog.plan(event.function).frames;
-        let ahead = self.short.front().map_or(0, need);
+    /// Whether an event can begin, so that no invocation which runs could be left without memory, nor those that have waited
+    /// longer, who need `ahead` frames. What runs alone may have all there is.
+    fn has_memory_for(&mut self, event: &Event, ahead: u64) -> bool {
+        if self.new.is_empty() && self.long.is_empty() {
+            return true;
+        }
+        self.promise();
         // What clients are sending needs some too.
         let (_, total) = memory::count();
-        let kept = total / BODIES_SHARE;
-        (self.new.is_empty() && self.long.is_empty()) || self.catalog.spare_frames() >= ahead + need(event) + kept
+        self.catalog.spare_frames() >= self.catalog.frames(event.function) + ahead + total / BODIES_SHARE
+    }
+
+    /// Counts anew what those which run may still come to need.
+    fn promise(&mut self) {
+        self.catalog.promise(self.new.iter().chain(&self.long).map(Invocation::promised).sum());
     }
 
     /// Has a function initialised; the event waits for it.
@@ -239,6 +248,8 @@ impl Executor {
         }
         let Invocation { source, function, mut instance, .. } = invocation;
         let (request, response) = instance.domain.finish();
+        // Bodies may be waiting for what it leaves.
+        self.promise();
         match (source, &end) {
             (Some(source), End::Outcome(outcome)) => {
                 self.answer(source, outcome, Some(response), instance.space.plan(), now);
@@ -282,10 +293,10 @@ impl Executor {
             self.begin(event, now);
         }
         while let Some(event) = self.short.pop_front() {
-            if !self.has_memory_for(&event) {
+            if !self.has_memory_for(&event, 0) {
                 return self.short.push_front(event);
             }
-            self.begin(event, now);
+            self.start(event, now);
         }
     }
 

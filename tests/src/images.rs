@@ -26,11 +26,11 @@ pub fn all() -> &'static Path {
     &IMAGE
 }
 
-/// The image with hello and the functions that measure the machine.
+/// The image with hello, echo and the functions that measure the machine.
 pub fn measuring() -> &'static Path {
     static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
         let measuring = ["probe", "count", "random", "touch", "frozen"].map(|name| format!("tests/functions/{name}"));
-        build("measuring.elf", ["functions/hello".to_owned()].into_iter().chain(measuring))
+        build("measuring.elf", ["functions/hello", "functions/echo"].map(str::to_owned).into_iter().chain(measuring))
     });
     &IMAGE
 }

@@ -47,8 +47,10 @@ fn invocations_that_run_are_not_broken_for_want_of_memory() {
         let clients: Vec<_> = (0..CLIENTS).map(|_| guest.connect_and_ask()).collect();
         let ask = |mut connection: Connection| connection.ask(&Request::post("/touch", MEBIBYTES)).status;
         let clients: Vec<_> = clients.into_iter().map(|connection| scope.spawn(move || ask(connection))).collect();
-        // Small ones get through meanwhile.
+        // Small ones get through meanwhile, and a body that finds no memory waits for some.
         guest.expect_hello();
+        let echo = guest.ask(&Request::post("/echo", vec![b'x'; 1 << 20]));
+        assert_eq!((echo.status, echo.body.len()), (200, 1 << 20));
         clients.into_iter().map(|client| client.join().expect("a client failed")).collect::<Vec<_>>()
     });
     assert_eq!(statuses, [200; CLIENTS]);
