@@ -272,6 +272,8 @@ global_asm!(
     "mov r13, [rdi + {r13}]",
     "mov r14, [rdi + {r14}]",
     "mov r15, [rdi + {r15}]",
+    // AMD's FXRSTOR leaves the x87 instruction and data pointers alone unless an exception is pending (APM 5).
+    "fninit",
     "cmp qword ptr [rdi + {interrupted}], 0",
     "jne 2f",
     // Fresh, or after a call: the fast way. RCX and R11 carry address and flags, which are the function's own.
