@@ -29,7 +29,7 @@ fn main() -> Result<ExitCode, lexopt::Error> {
             other => return Err(other.unexpected()),
         }
     }
-    let guest = Guest::serving(Launch::new(images::all()).memory_mib(memory_mib)).within(Duration::from_secs(3600));
+    let guest = Guest::measured(Launch::new(images::all()).memory_mib(memory_mib)).within(Duration::from_secs(3600));
     println!("{load:?}, {memory_mib} MiB");
     let outcome = load.put_on(&guest);
     println!("{outcome}");
