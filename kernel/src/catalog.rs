@@ -4,6 +4,7 @@
 //! longest ago first, when memory is short. What was never asked for costs four zero bytes that nobody touches.
 
 use crate::hw::domain::{Domain, Origin};
+use crate::hw::heap;
 use crate::hw::isolation::Isolation;
 use crate::hw::memory;
 use crate::hw::tables::Rights;
@@ -181,6 +182,8 @@ impl Catalog {
         function.instances += 1;
         let plan = function.plan;
         let heap_pages = function.template.as_ref().map_or(0, Template::heap_pages);
+        // Many instances take much of the kernel's heap too, and connections must find some.
+        while heap::is_crowded() && self.evict() {}
         let (bundle, isolation) = (self.bundle, self.isolation);
         match self.with_room(|| make(plan, heap_pages, bundle, isolation)) {
             Ok(instance) => Ok((Box::new(instance), purpose)),
@@ -195,16 +198,15 @@ impl Catalog {
     /// Gives a page of its own to an instance.
     pub(crate) fn populate(&mut self, instance: &mut Instance, missing: &Missing) -> Result<(), OutOfFrames> {
         let bundle = self.bundle;
-        let origin = match missing {
-            Missing::Response { index } => return self.with_room(|| instance.domain.touch_response(*index)),
+        match missing {
+            Missing::Response { index } => self.with_room(|| instance.domain.touch_response(*index)),
             Missing::Private { page, origin } => {
                 let template = self.place(instance.space.plan().index).and_then(|at| self.at(at).template.as_ref());
                 let frozen = template.and_then(|template| template.page(*page));
-                frozen.map_or_else(|| Origin::Image(&bundle[origin.clone()]), Origin::Template)
+                let origin = frozen.map_or_else(|| Origin::Image(&bundle[origin.clone()]), Origin::Template);
+                self.with_room(|| instance.domain.add_private(*page, origin.clone()))
             }
-        };
-        let Missing::Private { page, .. } = missing else { return Ok(()) };
-        self.with_room(|| instance.domain.add_private(*page, origin.clone()))
+        }
     }
 
     /// Notes what those which run may still come to need: nobody else gets it.

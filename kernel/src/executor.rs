@@ -29,6 +29,9 @@ const SEGMENTS: usize = 32;
 /// This part of memory is promised to no invocation while others run: it is for requests that are arriving.
 const BODIES_SHARE: u64 = 16;
 
+/// No invocation is promised more than this part of memory.
+const LARGEST_SHARE: u64 = 2;
+
 /// How long a stopped domain is held for the host to look at, in nanoseconds.
 const HELD: u64 = 2_000_000_000;
 
@@ -55,6 +58,8 @@ pub(crate) struct Executor {
     deferred: bool,
     invocations: u64,
     faults: u64,
+    /// Frames there are.
+    frames: u64,
     hold_faults: bool,
     verify_reset: bool,
     /// Ticks of work so far, and when the present work began.
@@ -69,7 +74,7 @@ impl Executor {
             catalog,
             net,
             server: Server::new(),
-            windows: Windows::new(),
+            windows: Windows::new(line.verify_reset),
             events: VecDeque::with_capacity(EVENTS),
             new: VecDeque::with_capacity(EVENTS),
             long: VecDeque::with_capacity(EVENTS),
@@ -79,6 +84,7 @@ impl Executor {
             deferred: false,
             invocations: 0,
             faults: 0,
+            frames: memory::count().1,
             hold_faults: line.hold_faults,
             verify_reset: line.verify_reset,
             busy: 0,
@@ -93,7 +99,9 @@ impl Executor {
         loop {
             let drained = self.net.receive();
             let now = cpu::ticks();
+            self.promise();
             self.server.advance(&mut self.net, &mut self.catalog, &mut self.windows, &mut self.events, now);
+            self.begin_short(now);
             while let Some(event) = self.events.pop_front() {
                 self.begin(event, now);
             }
@@ -123,7 +131,7 @@ impl Executor {
     /// Begins an event, or lets it wait for memory, or answers that there is none.
     fn begin(&mut self, event: Event, now: u64) {
         let start = cpu::ticks();
-        let ahead = self.short.front().map_or(0, |first| self.catalog.frames(first.function));
+        let ahead = self.short.front().map_or(0, |first| self.need(first));
         if self.has_memory_for(&event, ahead) {
             self.start(event, now);
         } else if self.short.len() < EVENTS {
@@ -162,13 +170,20 @@ impl Executor {
         }
         self.promise();
         // What clients are sending needs some too.
-        let (_, total) = memory::count();
-        self.catalog.spare_frames() >= self.catalog.frames(event.function) + ahead + total / BODIES_SHARE
+        self.catalog.spare_frames() >= self.need(event) + ahead + self.frames / BODIES_SHARE
+    }
+
+    /// Frames that an event's invocation is promised: all that it can come to need, unless that is more than a part of
+    /// memory. Beyond it, it runs at its own risk, and leaves room for others.
+    fn need(&self, event: &Event) -> u64 {
+        self.catalog.frames(event.function).min(self.frames / LARGEST_SHARE)
     }
 
     /// Counts anew what those which run may still come to need.
     fn promise(&mut self) {
-        self.catalog.promise(self.new.iter().chain(&self.long).map(Invocation::promised).sum());
+        let most = self.frames / LARGEST_SHARE;
+        let running = self.new.iter().chain(&self.long);
+        self.catalog.promise(running.map(|invocation| invocation.promised(most)).sum());
     }
 
     /// Has a function initialised; the event waits for it.
@@ -213,8 +228,9 @@ impl Executor {
         match turn {
             Some((Turn::Over(end), _)) => return self.end(invocation, end),
             _ if invocation.line == Line::New => self.new.push_front(invocation),
-            _ if invocation.has_slice() => self.long.push_front(invocation),
-            _ => self.long.push_back(invocation),
+            // Its slice is used up. Who had no turn keeps its place.
+            Some(_) if !invocation.has_slice() => self.long.push_back(invocation),
+            _ => self.long.push_front(invocation),
         }
         self.send_due();
     }
@@ -248,8 +264,6 @@ impl Executor {
         }
         let Invocation { source, function, mut instance, .. } = invocation;
         let (request, response) = instance.domain.finish();
-        // Bodies may be waiting for what it leaves.
-        self.promise();
         match (source, &end) {
             (Some(source), End::Outcome(outcome)) => {
                 self.answer(source, outcome, Some(response), instance.space.plan(), now);
@@ -287,11 +301,20 @@ impl Executor {
         }
     }
 
-    /// An instance is free, and memory: whoever has waited longest gets them, and after an initialisation all who waited.
+    /// An instance is free: whoever has waited longest for one gets it, and after an initialisation all who waited.
     fn begin_waiting(&mut self, function: usize, now: u64) {
         while let Some(event) = self.catalog.next_free(function) {
-            self.begin(event, now);
+            // It was accepted before: it is not turned away now, however many wait.
+            if self.short.is_empty() && self.has_memory_for(&event, 0) {
+                self.start(event, now);
+            } else {
+                self.short.push_back(event);
+            }
         }
+    }
+
+    /// Begins those that waited for memory, in order, as far as there is some.
+    fn begin_short(&mut self, now: u64) {
         while let Some(event) = self.short.pop_front() {
             if !self.has_memory_for(&event, 0) {
                 return self.short.push_front(event);

@@ -116,9 +116,9 @@ impl Invocation {
         }
     }
 
-    /// Frames that it may still come to need.
-    pub(crate) fn promised(&self) -> u64 {
-        self.instance.space.plan().frames.saturating_sub(self.instance.domain.frames())
+    /// Frames that it may still come to need, of at most `most` in all.
+    pub(crate) fn promised(&self, most: u64) -> u64 {
+        self.instance.space.plan().frames.min(most).saturating_sub(self.instance.domain.frames())
     }
 
     /// Whether the next turn is the rest of a slice that has begun.

@@ -2,6 +2,7 @@
 
 use crate::catalog::Instance;
 use crate::hw::memory::Frame;
+use alloc::collections::BinaryHeap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use mayfly_abi::domain::{STACK_BASE, STACK_TOP};
@@ -22,13 +23,13 @@ impl Template {
     /// Freezes what an instance has written. Its stack is of no use to anybody.
     pub(crate) fn freeze(instance: Instance) -> Self {
         let heap_pages = instance.space.heap_pages();
-        let mut pages = Vec::new();
-        for (address, frame) in instance.domain.into_written() {
-            if !(STACK_BASE..STACK_TOP).contains(&address) {
-                let at = pages.partition_point(|(of, _)| *of < address);
-                pages.insert(at, (address, Arc::new(frame)));
-            }
-        }
+        let written = instance.domain.into_written().filter(|(address, _)| !(STACK_BASE..STACK_TOP).contains(address));
+        let (addresses, mut frames): (Vec<_>, Vec<_>) = written.map(|(address, frame)| (address, Some(frame))).unzip();
+        // A heap, because the sorts of slices are so much code.
+        let order: BinaryHeap<_> = addresses.into_iter().zip(0..).collect();
+        let sorted = order.into_sorted_vec().into_iter();
+        let pages =
+            sorted.filter_map(|(address, at): (u64, usize)| Some((address, Arc::new(frames[at].take()?)))).collect();
         Self { pages, heap_pages }
     }
 

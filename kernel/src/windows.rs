@@ -11,11 +11,13 @@ const KEPT: usize = 32;
 pub(crate) struct Windows {
     requests: Vec<Window>,
     responses: Vec<Window>,
+    /// Check each window after it was cleared.
+    verify: bool,
 }
 
 impl Windows {
-    pub(crate) const fn new() -> Self {
-        Self { requests: Vec::new(), responses: Vec::new() }
+    pub(crate) const fn new(verify: bool) -> Self {
+        Self { requests: Vec::new(), responses: Vec::new(), verify }
     }
 
     /// A window that a function may read.
@@ -30,18 +32,21 @@ impl Windows {
 
     /// Takes back a window that came from [`Windows::request`].
     pub(crate) fn keep_request(&mut self, window: Window) {
-        keep(&mut self.requests, window);
+        keep(&mut self.requests, window, self.verify);
     }
 
     /// Takes back a window that came from [`Windows::response`].
     pub(crate) fn keep_response(&mut self, window: Window) {
-        keep(&mut self.responses, window);
+        keep(&mut self.responses, window, self.verify);
     }
 }
 
-fn keep(stock: &mut Vec<Window>, mut window: Window) {
+fn keep(stock: &mut Vec<Window>, mut window: Window, verify: bool) {
     if stock.len() < KEPT {
         window.clear();
+        if verify {
+            window.verify();
+        }
         stock.push(window);
     }
 }

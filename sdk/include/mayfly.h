@@ -9,7 +9,7 @@
  *     MAYFLY_FUNCTION(hello)
  *
  * docs/abi.md says what the kernel does behind these. Every request finds the program as it was built, with all
- * variables at their first values; nothing is left of the request before.
+ * variables at their first values, or as MAYFLY_INIT left it; nothing is left of the request before.
  */
 #ifndef MAYFLY_H
 #define MAYFLY_H

@@ -14,9 +14,10 @@
 //! }
 //! ```
 //!
-//! `alloc` works: say `extern crate alloc`. Each request finds the program as it was built (or initialised), with every
-//! `static` at its first value and an empty heap; nothing is left of the request before. A function that never allocates or writes a
-//! `static` touches two pages, its stack's and its response's, and those are all that is cleaned after it.
+//! `alloc` works: say `extern crate alloc`. Each request finds the program as it was built, with every `static` at its
+//! first value and an empty heap, or as its initialisation left it; nothing is left of the request before. A function
+//! that never allocates or writes a `static` touches two pages, its stack's and its response's, and those are all that is
+//! cleaned after it.
 #![no_std]
 #![deny(unsafe_code)]
 

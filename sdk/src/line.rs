@@ -9,13 +9,17 @@ use crate::call;
 /// Writes one line to the machine's console; what goes beyond 1024 bytes is cut off. [`log!`](crate::log!) formats it.
 pub fn log(text: impl fmt::Display) {
     // The line holds at most what the kernel takes, from memory of ours: there is no reason left to refuse it.
-    let _ = call::log(Line::new(text).as_bytes());
+    let _ = call::log(Line::new(&text).as_bytes());
 }
 
 /// Ends the invocation without a response; the client gets 502, or 507 if the reason is a lack of memory. The text goes
 /// to the machine's console.
 pub(crate) fn fail(reason: Reason, text: impl fmt::Display) -> ! {
-    call::fail(reason, Line::new(text).as_bytes())
+    // One piece of code for all kinds of text: every function carries it.
+    fn fail(reason: Reason, text: &dyn fmt::Display) -> ! {
+        call::fail(reason, Line::new(text).as_bytes())
+    }
+    fail(reason, &text)
 }
 
 /// At most [`LOG_MAX`] bytes of UTF-8.
@@ -26,7 +30,7 @@ pub(crate) struct Line {
 
 impl Line {
     /// Formats `text` and keeps as many whole characters from its start as fit.
-    pub(crate) fn new(text: impl fmt::Display) -> Self {
+    pub(crate) fn new(text: &dyn fmt::Display) -> Self {
         let mut line = Self { bytes: [0; LOG_MAX as usize], len: 0 };
         // An error means that the line is full, or that `text` gave up on itself: what is there is what we have.
         let _ = fmt::write(&mut line, format_args!("{text}"));
@@ -55,10 +59,10 @@ mod tests {
 
     #[test]
     fn a_line_keeps_whole_characters_up_to_its_limit() {
-        assert_eq!(Line::new(format_args!("{} + {}", 1, "two")).as_bytes(), b"1 + two");
+        assert_eq!(Line::new(&format_args!("{} + {}", 1, "two")).as_bytes(), b"1 + two");
         let filler = core::str::from_utf8(&[b'x'; LOG_MAX as usize - 1]).expect("ASCII");
-        assert_eq!(Line::new(format_args!("{filler}y")).as_bytes().len(), 1024);
-        let cut = Line::new(format_args!("{filler}ü!"));
+        assert_eq!(Line::new(&format_args!("{filler}y")).as_bytes().len(), 1024);
+        let cut = Line::new(&format_args!("{filler}ü!"));
         assert_eq!(cut.as_bytes(), filler.as_bytes(), "half a character, or what follows it, is not kept");
     }
 }

@@ -4,6 +4,7 @@ use super::console::say;
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid_count, _rdtsc};
 use mayfly_abi::boot::DIRECT_MAP;
+use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
 use x86_64::registers::model_specific::{GsBase, LStar, SFMask};
@@ -103,7 +104,9 @@ pub(crate) fn wait() {
 
 /// A random word from the CPU, if it can make one (SDM 1 7.3.17).
 pub(crate) fn random() -> Option<u64> {
-    if __cpuid_count(1, 0).ecx & 1 << 30 == 0 {
+    // Asked once: under a hypervisor the question is an exit.
+    static PRESENT: Once<bool> = Once::new();
+    if !*PRESENT.call_once(|| __cpuid_count(1, 0).ecx & 1 << 30 != 0) {
         return None;
     }
     for _ in 0..10 {

@@ -166,11 +166,11 @@ impl Domain {
     /// What is known of a domain that has stopped. The caller adds the fault's number and name, and the function.
     pub(crate) fn fault_record(&self) -> FaultRecord {
         let context = &self.context;
-        let frame = |address: u64| {
-            let page = self.tables.find(address)?;
+        let word = |address: u64| {
             let at = (address % PAGE) as usize;
-            page.get(at..at + 16).map(<[u64; 2]>::get)
+            self.tables.find(address)?.get(at..at + 8).map(u64::get)
         };
+        let frame = |address: u64| Some([word(address)?, word(address + 8)?]);
         FaultRecord {
             id: 0,
             function: 0,
@@ -261,8 +261,8 @@ impl Domain {
         (request, response)
     }
 
-    /// Puts back every page that was written, and gives the heap back from `heap_end` on. What was not touched costs
-    /// nothing. The page tables stay, for the next heap.
+    /// Puts back every page that was written, and gives the heap back from `heap_end` on. A page that was not written costs
+    /// a look at its entry. The page tables stay, for the next heap.
     pub(crate) fn reset(&mut self, heap_end: u64) {
         let in_use = cpu::page_table() == self.tables.root();
         let tables = &mut self.tables;
@@ -305,6 +305,8 @@ impl Domain {
             let (start, rest) = frame.split_at(origin.bytes().len());
             let same = start == origin.bytes() && rest.iter().all(|byte| *byte == 0);
             assert!(same, "the page at {address:#x} was not put back");
+            let mapped = self.tables.find(*address).is_some_and(|page| core::ptr::eq(page, &raw const **frame));
+            assert!(mapped, "another page is mapped at {address:#x}");
         }
         let (mapped, dirty) = self.tables.census();
         assert!(dirty == 0, "{dirty} pages are still marked as written");

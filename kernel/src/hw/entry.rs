@@ -138,11 +138,12 @@ impl Context {
         };
     }
 
-    /// The registers, for a fault record.
+    /// The registers, for a fault record. After a call, RCX and R11 are what the CPU has left in them.
     pub(super) fn registers(&self) -> [u64; 15] {
+        let (rcx, r11) = if self.vector == CALL { (self.rip, self.flags) } else { (self.rcx, self.r11) };
         [
-            self.rax, self.rbx, self.rcx, self.rdx, self.rsi, self.rdi, self.rbp, self.r8, self.r9, self.r10, self.r11,
-            self.r12, self.r13, self.r14, self.r15,
+            self.rax, self.rbx, rcx, self.rdx, self.rsi, self.rdi, self.rbp, self.r8, self.r9, self.r10, r11, self.r12,
+            self.r13, self.r14, self.r15,
         ]
     }
 }

@@ -15,6 +15,8 @@ const SIZES: usize = 32;
 struct Blocks {
     /// Of small blocks, one list for each size: each block starts with the next one's address.
     small: [Option<NonNull<u8>>; SIZES],
+    /// Bytes of them.
+    listed: usize,
     rest: Heap,
 }
 
@@ -24,7 +26,7 @@ unsafe impl Send for Blocks {}
 struct KernelHeap(Mutex<Blocks>);
 
 #[global_allocator]
-static HEAP: KernelHeap = KernelHeap(Mutex::new(Blocks { small: [None; SIZES], rest: Heap::empty() }));
+static HEAP: KernelHeap = KernelHeap(Mutex::new(Blocks { small: [None; SIZES], listed: 0, rest: Heap::empty() }));
 
 /// Gives memory to the heap, for good.
 ///
@@ -34,6 +36,12 @@ static HEAP: KernelHeap = KernelHeap(Mutex::new(Blocks { small: [None; SIZES], r
 pub(super) unsafe fn init(start: *mut u8, len: usize) {
     // SAFETY: the caller vouches for it.
     unsafe { HEAP.0.lock().rest.init(start, len) };
+}
+
+/// Whether so much of it is in use that what is left is for connections.
+pub(crate) fn is_crowded() -> bool {
+    let blocks = HEAP.0.lock();
+    blocks.rest.free() + blocks.listed < blocks.rest.size() / 2
 }
 
 /// Which list a block of this layout belongs to, and the layout that all blocks of that list have; none if it is not small.
@@ -53,6 +61,7 @@ unsafe impl GlobalAlloc for KernelHeap {
             if let Some(block) = blocks.small[list] {
                 // SAFETY: a block on a list is nobody's, and starts as `dealloc` has left it.
                 blocks.small[list] = unsafe { block.cast().read() };
+                blocks.listed -= whole.size();
                 return block.as_ptr();
             }
             layout = whole;
@@ -66,10 +75,11 @@ unsafe impl GlobalAlloc for KernelHeap {
         // SAFETY: the caller gives back a block of this heap, which is never null.
         let block = unsafe { NonNull::new_unchecked(block) };
         match small(layout) {
-            Some((list, _)) => {
+            Some((list, whole)) => {
                 // SAFETY: the block is nobody's any more, and long enough and aligned for an address.
                 unsafe { block.cast().write(blocks.small[list]) };
                 blocks.small[list] = Some(block);
+                blocks.listed += whole.size();
             }
             // SAFETY: it came from there, with this layout.
             None => unsafe { blocks.rest.deallocate(block, layout) },

@@ -20,7 +20,7 @@ pub(crate) trait Isolation: Sync {
     /// The table maps the kernel as every table does, and lives for as long as it is in use.
     unsafe fn activate(&self, root: u64);
 
-    /// Pages were taken from an address space that is not in use, or it is gone: translations must not outlive that.
+    /// Pages were taken from an address space that is not in use, or that is about to go: translations must not outlive that.
     fn outdate(&self, root: u64);
 
     /// Whether functions run in ring 0.

@@ -162,8 +162,12 @@ fn pointer(physical: u64) -> NonNull<Page> {
 pub(crate) struct Memory(());
 
 /// The heap's part of memory. A connection may hold a head of 8 KiB and an answer while its sockets' buffers hold 48 KiB,
-/// and all those buffers together are held to a quarter of memory: an eighth is more than they can ask for.
-const HEAP_SHARE: u64 = 8;
+/// and all those buffers together are held to a quarter of memory: half of the heap is more than they can ask for, and
+/// instances are held to the other half.
+const HEAP_SHARE: u64 = 6;
+/// Least and most bytes of it.
+const HEAP_LEAST: u64 = 256 << 10;
+const HEAP_MOST: u64 = 256 << 20;
 
 /// Takes over the usable memory that the loader reports, and makes the heap.
 pub(crate) fn init(boot: &BootInfo, _: &Traps) -> Memory {
@@ -175,7 +179,7 @@ pub(crate) fn init(boot: &BootInfo, _: &Traps) -> Memory {
         pool.total += (end - start) / PAGE;
     }
     let bytes = pool.total * PAGE;
-    let len = (bytes / HEAP_SHARE).clamp(256 << 10, 64 << 20) & !(PAGE - 1);
+    let len = (bytes / HEAP_SHARE).clamp(HEAP_LEAST, HEAP_MOST) & !(PAGE - 1);
     let Some(start) = pool.take_fresh(len).filter(|_| bytes >= LEAST) else {
         exit::refuse(format_args!(
             "too little memory: {} KiB are free beside the image, at least {} KiB are needed; give the machine more",

@@ -9,7 +9,7 @@ pub(crate) mod domain;
 pub(crate) mod entry;
 pub(crate) mod exit;
 pub(crate) mod fault;
-mod heap;
+pub(crate) mod heap;
 pub(crate) mod isolation;
 pub(crate) mod ledger;
 pub(crate) mod memory;

@@ -117,6 +117,12 @@ impl Window {
         self.frames.len() + self.tables.len()
     }
 
+    /// Panics unless nothing is left of the owner before. The checking mode.
+    pub(crate) fn verify(&self) {
+        let clean = self.frames.iter().all(|(index, page)| *index == 0 && page.iter().all(|byte| *byte == 0));
+        assert!(clean && self.written == 0, "a window was not cleared");
+    }
+
     /// Forgets everything, for the next owner.
     pub(crate) fn clear(&mut self) {
         if self.frames.len() > 1 {
