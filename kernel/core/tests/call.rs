@@ -3,7 +3,7 @@
 use mayfly_abi::PAGE;
 use mayfly_abi::call::{Call, Code, LOG_MAX, RANDOM_MAX, Reason};
 use mayfly_abi::domain::{MEMORY_MAX, RESPONSE_HEADERS_MAX};
-use mayfly_core::call::{Registers, Request};
+use mayfly_core::call::{Purpose, Registers, Request};
 use mayfly_core::claim::Claimed;
 use proptest::prelude::*;
 
@@ -72,6 +72,26 @@ fn fail_needs_a_reason_and_a_short_text() {
         assert_eq!(decode(Call::Fail, reason, 5, 7), Err(Code::BadReason), "{reason}");
     }
     assert_eq!(decode(Call::Fail, 1, 5, LOG_MAX + 1), Err(Code::TooLong));
+}
+
+#[test]
+fn an_initialisation_answers_nobody_and_learns_nothing_of_time_and_chance() {
+    let claimed = Claimed { address: 0, len: 0 };
+    let fail = Request::Fail { reason: Reason::Panic, text: claimed };
+    for request in [
+        Request::Respond { status: 200, headers_len: 0, body_len: 0 },
+        Request::Clock,
+        Request::Random { out: claimed },
+    ] {
+        assert_eq!(request.allowed(Purpose::Init), Err(Code::NotNow));
+        assert_eq!(request.allowed(Purpose::Serve), Ok(request));
+    }
+    for request in [Request::Log { text: claimed }, Request::Grow { pages: 1 }, fail] {
+        assert_eq!(request.allowed(Purpose::Init), Ok(request));
+        assert_eq!(request.allowed(Purpose::Serve), Ok(request));
+    }
+    assert_eq!(Request::Ready.allowed(Purpose::Init), Ok(Request::Ready));
+    assert_eq!(Request::Ready.allowed(Purpose::Serve), Err(Code::NotNow));
 }
 
 #[test]

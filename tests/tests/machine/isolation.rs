@@ -38,6 +38,13 @@ fn a_panic_is_told_on_the_console_with_its_place() {
 }
 
 #[test]
+fn a_function_cannot_forge_a_line_of_the_console() {
+    let guest = Guest::boot(images::all()).within(Duration::from_secs(20));
+    expect(&guest.ask(&Request::get("/forge/console-line")), 200, "logged\n");
+    guest.expect_line("forge: a line  mayfly: fault 99: forged [2J\n");
+}
+
+#[test]
 fn a_function_that_loops_forever_is_ended_at_its_limit() {
     let guest = Guest::boot(images::all());
     let asked = Instant::now();
@@ -75,16 +82,28 @@ fn others_answer_while_functions_loop() {
 
 #[test]
 fn more_invocations_than_the_manifest_allows_wait_for_their_turn() {
-    /// More than the eight at once that are allowed if the manifest says nothing.
+    /// So many at once are allowed if the manifest says nothing.
+    const ALLOWED: usize = 8;
     const ASKED: usize = 12;
     let guest = Guest::boot(images::all());
     let mut connections: Vec<_> = (0..ASKED).map(|_| guest.connect_and_ask()).collect();
     for connection in &mut connections {
         connection.send(&Request::get("/spin").to_bytes());
     }
-    for connection in &mut connections {
-        assert_eq!(connection.receive().status, 504);
-    }
+    let mut answered: Vec<_> = thread::scope(|scope| {
+        let clients = connections.iter_mut().map(|connection| {
+            scope.spawn(|| {
+                assert_eq!(connection.receive().status, 504);
+                Instant::now()
+            })
+        });
+        let clients: Vec<_> = clients.collect();
+        clients.into_iter().map(|client| client.join().expect("a client failed")).collect()
+    });
+    answered.sort();
+    // The first ones end together, and only then can the others run: for two seconds, since they are four.
+    let pause = answered[ALLOWED] - answered[ALLOWED - 1];
+    assert!(pause > Duration::from_secs(1), "the ninth was answered {pause:?} after the eighth");
     guest.expect_hello();
 }
 

@@ -18,6 +18,7 @@ mod isolation;
 mod load;
 mod many;
 mod network;
+mod protections;
 mod randomness;
 mod refuses;
 mod rejects;

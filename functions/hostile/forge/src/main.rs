@@ -53,8 +53,12 @@ fn forge(request: &Request) -> Response {
         send(&forgery(200, b"", b"the second\n"));
         return attacks::survived("it answered twice");
     }
+    if request.path() == "/console-line" {
+        mayfly_sdk::log!("a line\r\nmayfly: fault 99: forged\x1b[2J");
+        return Response::text("logged\n");
+    }
     let Some(forgery) = attacks::choose(request, FORGERIES) else {
-        return List::new().with(FORGERIES).with(&[("/twice", ())]).respond();
+        return List::new().with(FORGERIES).with(&[("/twice", ()), ("/console-line", ())]).respond();
     };
     match Code::try_from(send(forgery)) {
         Ok(code) => Response::text(format_args!("{code:?}\n")),

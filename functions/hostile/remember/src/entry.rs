@@ -3,7 +3,7 @@
 use core::arch::naked_asm;
 use core::panic::PanicInfo;
 
-use mayfly_sdk::entry::{Heap, panicked, run};
+use mayfly_sdk::entry::{Heap, init, panicked, run};
 
 /// The registers that the first instruction found.
 #[repr(C, align(16))]
@@ -49,6 +49,12 @@ pub(crate) extern "C" fn _start() -> ! {
         "call {noted}",
         noted = sym noted,
     )
+}
+
+/// The kernel jumps here once, before the first request.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn mayfly_init() -> ! {
+    init(crate::memory::prepare)
 }
 
 extern "C" fn noted(entry: &Entry) -> ! {

@@ -35,6 +35,7 @@ const LOOKS: Table<Look> = &[
     ("/look/heap", Look::Memory(memory::look_at_heap)),
     ("/look/data", Look::Memory(memory::look_at_data)),
     ("/look/bss", Look::Memory(memory::look_at_bss)),
+    ("/look/prepared", Look::Memory(memory::look_at_prepared)),
     ("/look/request", Look::Request(memory::look_behind_request)),
     ("/look/response", Look::Memory(memory::look_at_response)),
 ];

@@ -22,13 +22,21 @@ const IN_USE: u64 = 2 * PAGE;
 const FAR: usize = 200 << 10;
 /// What [`DATA`] is built with.
 const FIRST: u64 = 1;
+/// What [`PREPARED`] holds after the initialisation.
+const SECOND: u64 = 2;
 /// Words of each static: more than a page.
 const WORDS: usize = 600;
 
 static BSS: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
 static DATA: [AtomicU64; WORDS] = [const { AtomicU64::new(FIRST) }; WORDS];
+static PREPARED: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
 
-/// Fills stack, heap, data, bss and response window.
+/// The initialisation.
+pub(crate) fn prepare() {
+    PREPARED.iter().for_each(|word| word.store(SECOND, Ordering::Relaxed));
+}
+
+/// Fills stack, heap, data, bss, what the initialisation has left, and the response window.
 pub(crate) fn fill() {
     let heap = allocate();
     for range in [stack(), far_heap(), response()] {
@@ -39,7 +47,7 @@ pub(crate) fn fill() {
         }
     }
     drop(heap);
-    BSS.iter().chain(&DATA).for_each(|word| word.store(SECRET, Ordering::Relaxed));
+    BSS.iter().chain(&DATA).chain(&PREPARED).for_each(|word| word.store(SECRET, Ordering::Relaxed));
 }
 
 /// The page through which the kernel lets an interrupted function go on: none of its words is the secret.
@@ -86,6 +94,10 @@ pub(crate) fn look_at_bss() -> Found {
 
 pub(crate) fn look_at_data() -> Found {
     constant("data", &DATA, FIRST)
+}
+
+pub(crate) fn look_at_prepared() -> Found {
+    constant("prepared", &PREPARED, SECOND)
 }
 
 /// Makes one page of heap far from the start, and writes to it.

@@ -27,6 +27,7 @@ const WAYS: Table<fn() -> !> = &[
     ("/odd-selectors", with_odd_selectors),
     ("/full-registers", with_full_registers),
     ("/calls", with_calls),
+    ("/calls-with-odd-flags", with_calls_and_odd_flags),
     ("/refusals", with_refusals),
     ("/random", with_random),
     ("/log", with_log),
@@ -110,6 +111,17 @@ fn with_full_registers() -> ! {
 
 fn with_calls() -> ! {
     call_for_ever(Call::Clock as u64, 0, 0)
+}
+
+/// Every flag that it can set is set whenever the kernel begins.
+fn with_calls_and_odd_flags() -> ! {
+    // SAFETY: a call that writes nowhere, and nothing of ours runs with these flags but the loop.
+    unsafe {
+        asm!(
+            "push {}", "popfq", "2:", "mov eax, {}", "syscall", "jmp 2b",
+            in(reg) ODD_FLAGS, const Call::Clock as u64, options(noreturn),
+        )
+    }
 }
 
 fn with_refusals() -> ! {

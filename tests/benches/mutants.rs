@@ -1,0 +1,215 @@
+//! Checks the checks: switches off one protection after another, as tests/mutants.toml lists them, and sees whether the test
+//! that is named for each goes red.
+//!
+//! `cargo bench -p mayfly-tests --bench mutants --profile dev [-- --only NAME]…`, or `make mutants`
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use lexopt::prelude::*;
+use mayfly_tests::images;
+
+/// Longest that one mutant may take, in seconds: building what it changes, and its test.
+const LIMIT: u32 = 300;
+
+/// A protection switched off by a change to one place of the source.
+#[derive(Clone)]
+struct Mutant {
+    name: String,
+    protection: String,
+    file: String,
+    find: String,
+    replace: String,
+    /// Cargo's words for where the test is, and its full name.
+    test: String,
+    /// What the test says when it goes red for the right reason.
+    says: String,
+}
+
+/// How a test run ended.
+enum Verdict {
+    Green,
+    /// The test failed, with what it printed.
+    Red(String),
+    /// There was no test that could fail: it did not compile, or took too long.
+    None(String),
+}
+
+fn main() -> ExitCode {
+    let chosen = options().unwrap_or_else(|error| panic!("{error}"));
+    let mut mutants = read(&images::source_root().join("tests/mutants.toml"));
+    let known: BTreeSet<_> = mutants.iter().map(|mutant| mutant.name.clone()).collect();
+    assert_eq!(known.len(), mutants.len(), "two mutants have the same name");
+    if let Some(unknown) = chosen.iter().find(|name| !known.contains(*name)) {
+        panic!("tests/mutants.toml has no mutant {unknown}");
+    }
+    mutants.retain(|mutant| chosen.is_empty() || chosen.contains(&mutant.name));
+
+    let scratch = Scratch::new();
+    let tests: BTreeSet<_> = mutants.iter().map(|mutant| &mutant.test).collect();
+    for test in tests {
+        let started = Instant::now();
+        match scratch.run(test) {
+            Verdict::Green => println!("green without a mutant: {test}, {:.0?}", started.elapsed()),
+            Verdict::Red(output) | Verdict::None(output) => panic!("not green without a mutant: {test}\n{output}"),
+        }
+    }
+
+    println!("\n| mutant | protection | test that notices | seconds |\n|---|---|---|---|");
+    let mut noticed = 0;
+    for mutant in &mutants {
+        let started = Instant::now();
+        let result = scratch.try_out(mutant);
+        let seconds = started.elapsed().as_secs();
+        let test = mutant.test.split(' ').next_back().unwrap_or_default();
+        match result {
+            Ok(()) => {
+                noticed += 1;
+                println!("| {} | {} | `{test}` | {seconds} |", mutant.name, mutant.protection);
+            }
+            Err(why) => println!("| {} | {} | **{why}**: `{test}` | {seconds} |", mutant.name, mutant.protection),
+        }
+    }
+    println!("\n{noticed} of {} noticed", mutants.len());
+    if noticed == mutants.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The names behind `--only`.
+fn options() -> Result<BTreeSet<String>, lexopt::Error> {
+    let mut only = BTreeSet::new();
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("only") => _ = only.insert(parser.value()?.string()?),
+            // What `cargo bench` adds.
+            Long("bench") => {}
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(only)
+}
+
+fn read(file: &Path) -> Vec<Mutant> {
+    let text = fs::read_to_string(file).expect("the list of mutants is there");
+    let list: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let mutants = list["mutant"].as_array().expect("a list of mutants").iter().map(|mutant| {
+        let field = |key: &str| {
+            let value = mutant.get(key).and_then(toml::Value::as_str);
+            value.unwrap_or_else(|| panic!("`{key}` is missing in {mutant:?}")).to_owned()
+        };
+        Mutant {
+            name: field("name"),
+            protection: field("protection"),
+            file: field("file"),
+            find: field("find"),
+            replace: field("replace"),
+            test: field("test"),
+            says: field("says"),
+        }
+    });
+    mutants.collect()
+}
+
+/// A copy of the source in cargo's target folder, with a target folder of its own. Both are kept, so that the next run has
+/// little to build.
+struct Scratch {
+    tree: PathBuf,
+    target: PathBuf,
+}
+
+impl Scratch {
+    /// Brings the copy up to date: what git tracks, as it is now.
+    fn new() -> Self {
+        // This program is PROFILE/deps/NAME in cargo's target folder.
+        let program = std::env::current_exe().expect("a program knows where it is");
+        let here = program.ancestors().nth(3).expect("cargo puts it three folders deep").join("mutants");
+        let scratch = Self { tree: here.join("tree"), target: here.join("target") };
+        let wanted = tracked(images::source_root());
+        for gone in files(&scratch.tree, "").difference(&wanted) {
+            fs::remove_file(scratch.tree.join(gone)).unwrap_or_else(|error| panic!("{gone}: {error}"));
+        }
+        for file in &wanted {
+            let bytes = fs::read(images::source_root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+            scratch.write(file, &bytes);
+        }
+        scratch
+    }
+
+    /// Writes a file of the copy, unless it is so already: what is new is built again.
+    fn write(&self, file: &str, bytes: &[u8]) {
+        let copy = self.tree.join(file);
+        if fs::read(&copy).is_ok_and(|there| there == bytes) {
+            return;
+        }
+        fs::create_dir_all(copy.parent().expect("it lies in a folder")).expect("there is room");
+        fs::write(&copy, bytes).expect("there is room");
+    }
+
+    /// Makes the change, runs the test and takes the change back. An error if the test does not notice.
+    fn try_out(&self, mutant: &Mutant) -> Result<(), String> {
+        let path = self.tree.join(&mutant.file);
+        let source = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", mutant.file))?;
+        let places = source.matches(&mutant.find).count();
+        if places != 1 {
+            return Err(format!("its text stands {places} times in {}", mutant.file));
+        }
+        self.write(&mutant.file, source.replace(&mutant.find, &mutant.replace).as_bytes());
+        let verdict = self.run(&mutant.test);
+        self.write(&mutant.file, source.as_bytes());
+        match verdict {
+            Verdict::Green => Err("survives".to_owned()),
+            Verdict::Red(output) if output.contains(&mutant.says) => Ok(()),
+            Verdict::Red(output) => {
+                eprintln!("{output}");
+                Err(format!("red without saying `{}`", mutant.says))
+            }
+            Verdict::None(output) => {
+                eprintln!("{output}");
+                Err("no verdict".to_owned())
+            }
+        }
+    }
+
+    /// Runs a test of the copy.
+    fn run(&self, test: &str) -> Verdict {
+        // Ends cargo, the test and its machine together.
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=10", &LIMIT.to_string(), "cargo", "test", "--color=never"]);
+        command.args(test.split(' ')).args(["--", "--exact", "--test-threads=1"]);
+        command.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target).stdin(Stdio::null());
+        let output = command.output().expect("timeout, of the coreutils, is there");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        if text.contains("test result: FAILED. 0 passed; 1 failed") && !text.contains("could not compile") {
+            Verdict::Red(text)
+        } else if output.status.success() && text.contains("test result: ok. 1 passed") {
+            Verdict::Green
+        } else {
+            Verdict::None(text)
+        }
+    }
+}
+
+/// The files that git tracks.
+fn tracked(root: &Path) -> BTreeSet<String> {
+    let output = Command::new("git").current_dir(root).args(["ls-files", "-z"]).output().expect("git runs");
+    assert!(output.status.success(), "the source is no git repository");
+    let list = String::from_utf8(output.stdout).expect("names are UTF-8");
+    list.split_terminator('\0').map(str::to_owned).collect()
+}
+
+/// The files in a folder and below it. None if there is no such folder.
+fn files(root: &Path, folder: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
+        let path = format!("{folder}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            found.append(&mut files(root, &format!("{path}/")));
+        } else {
+            found.insert(path);
+        }
+    }
+    found
+}

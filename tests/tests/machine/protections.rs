@@ -1,0 +1,146 @@
+//! Protections that no function can ask about, because they protect the kernel from itself: read from the CPU by QEMU's
+//! monitor.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::{fs, process, thread};
+
+use mayfly_qemu::{Launch, MachineType};
+use mayfly_tests::{Connection, Guest, Request, images};
+
+/// Bits of the flags register that a function must not bring into the kernel: trap, interrupt, direction, nested task,
+/// alignment check.
+const FLAGS: u64 = 1 << 8 | 1 << 9 | 1 << 10 | 1 << 14 | 1 << 18;
+/// Interrupts.
+const IF: u64 = 1 << 9;
+
+/// QEMU's monitor.
+struct Monitor(UnixStream);
+
+impl Monitor {
+    /// A machine with a monitor.
+    fn boot() -> (Guest, Self) {
+        let path = images::place(&format!("monitor-{}", process::id()));
+        let mut machine = MachineType::all()[0].clone();
+        let option = machine.arguments.iter().position(|argument| argument == "-monitor").expect("it has one");
+        machine.arguments[option + 1] = format!("unix:{},server=on,wait=off", path.display());
+        let guest = Guest::serving(Launch::new(images::all()).machine(Box::leak(Box::new(machine))));
+        let monitor = Self::open(&path);
+        (guest, monitor)
+    }
+
+    fn open(path: &Path) -> Self {
+        let stream = UnixStream::connect(path).expect("QEMU listens");
+        fs::remove_file(path).expect("QEMU has made it");
+        let mut monitor = Self(stream);
+        monitor.read();
+        monitor
+    }
+
+    /// What the monitor answers.
+    fn ask(&mut self, command: &str) -> String {
+        self.0.write_all(format!("{command}\n").as_bytes()).expect("the monitor reads");
+        self.read()
+    }
+
+    /// Up to the next prompt.
+    fn read(&mut self) -> String {
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"\n(qemu) ") {
+            let mut piece = [0; 4096];
+            let len = self.0.read(&mut piece).expect("the monitor answers");
+            assert!(len > 0, "the monitor ended");
+            bytes.extend_from_slice(&piece[..len]);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The CPU's registers between two instructions.
+    fn registers(&mut self) -> Registers {
+        self.ask("stop");
+        let registers = Registers(self.ask("info registers"));
+        self.ask("cont");
+        registers
+    }
+}
+
+/// As the monitor prints them.
+struct Registers(String);
+
+impl Registers {
+    #[track_caller]
+    fn get(&self, name: &str) -> u64 {
+        let (_, behind) = self.0.split_once(&format!("{name}=")).unwrap_or_else(|| panic!("no {name} in {}", self.0));
+        let digits = behind.split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or_default();
+        u64::from_str_radix(digits, 16).unwrap_or_else(|_| panic!("{name} is no number in {}", self.0))
+    }
+
+    /// The flags with which the kernel runs, if it does.
+    fn kernel_flags(&self) -> Option<u64> {
+        let flags = self.get("RFL") & FLAGS;
+        // While it waits, and only then, interrupts are on.
+        let waits = self.get("HLT") == 1;
+        (self.get("CPL") == 0).then_some(if waits { flags & !IF } else { flags })
+    }
+}
+
+#[test]
+fn the_cpus_protections_are_on_and_its_conveniences_off() {
+    let (guest, mut monitor) = Monitor::boot();
+    guest.expect_hello();
+    let registers = monitor.registers();
+    for (register, bit, name) in [
+        ("CR0", 16, "WP: the kernel writes no page that is read-only"),
+        ("CR0", 31, "PG: paging"),
+        ("CR4", 11, "UMIP: functions do not learn where descriptor tables are"),
+        ("CR4", 20, "SMEP: the kernel executes no function's page"),
+        ("CR4", 21, "SMAP: the kernel touches no function's page"),
+        ("EFER", 11, "NXE: pages that are not text are not executed"),
+    ] {
+        assert!(registers.get(register) >> bit & 1 == 1, "{register} lacks {name}");
+    }
+    for (register, bit, name) in [
+        ("CR4", 8, "PCE: functions read performance counters"),
+        ("CR4", 16, "FSGSBASE: functions set the bases of FS and GS"),
+        ("CR4", 18, "OSXSAVE: functions use registers that nobody clears"),
+    ] {
+        assert!(registers.get(register) >> bit & 1 == 0, "{register} has {name}");
+    }
+}
+
+#[test]
+fn nothing_is_mapped_at_address_zero_in_the_kernel() {
+    let (_guest, mut monitor) = Monitor::boot();
+    for address in ["0x0", "0x1000", "0x100000"] {
+        let answer = monitor.ask(&format!("gva2gpa {address}"));
+        assert!(answer.contains("Unmapped"), "{address} is mapped in the kernel: {answer}");
+    }
+}
+
+#[test]
+fn no_flag_of_a_function_comes_into_the_kernel() {
+    let (guest, mut monitor) = Monitor::boot();
+    // By calls: looked at while it makes them.
+    let seen =
+        while_asking(guest.connect_and_ask(), "/spin/calls-with-odd-flags", || monitor.registers().kernel_flags());
+    assert!(seen.len() > 10, "only {} looks found the kernel running", seen.len());
+    for flags in seen {
+        assert!(flags == 0, "after a call the kernel runs with flags {flags:#x}");
+    }
+    // By interrupts, the last of which ends the function: the flags stay until the next one begins.
+    assert_eq!(guest.ask(&Request::get("/spin/odd-flags")).status, 504);
+    let flags = (0..).find_map(|_| monitor.registers().kernel_flags()).expect("the function is over");
+    assert!(flags == 0, "after an interrupt the kernel runs with flags {flags:#x}");
+}
+
+/// What is found by looking again and again until an answer comes.
+fn while_asking<T>(mut connection: Connection, path: &'static str, mut look: impl FnMut() -> Option<T>) -> Vec<T> {
+    let client = thread::spawn(move || connection.ask(&Request::get(path)).status);
+    let mut seen = Vec::new();
+    while !client.is_finished() {
+        seen.extend(look());
+    }
+    assert_eq!(client.join().expect("the client failed"), 504);
+    seen
+}
