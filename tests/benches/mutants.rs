@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         }
     }
 
-    println!("\n| mutant | protection | test that notices | seconds |\n|---|---|---|---|");
+    println!("\n| mutant | protection | test that notices | by saying | seconds |\n|---|---|---|---|---|");
     let mut noticed = 0;
     for mutant in &mutants {
         let started = Instant::now();
@@ -68,9 +68,14 @@ fn main() -> ExitCode {
         match result {
             Ok(()) => {
                 noticed += 1;
-                println!("| {} | {} | `{test}` | {seconds} |", mutant.name, mutant.protection);
+                println!(
+                    "| {} | {} | `{test}` | {} | {seconds} |",
+                    mutant.name,
+                    mutant.protection,
+                    mutant.says.replace('|', " ")
+                );
             }
-            Err(why) => println!("| {} | {} | **{why}**: `{test}` | {seconds} |", mutant.name, mutant.protection),
+            Err(why) => println!("| {} | {} | `{test}` | **{why}** | {seconds} |", mutant.name, mutant.protection),
         }
     }
     println!("\n{noticed} of {} noticed", mutants.len());
@@ -162,14 +167,8 @@ impl Scratch {
         match verdict {
             Verdict::Green => Err("survives".to_owned()),
             Verdict::Red(output) if output.contains(&mutant.says) => Ok(()),
-            Verdict::Red(output) => {
-                eprintln!("{output}");
-                Err(format!("red without saying `{}`", mutant.says))
-            }
-            Verdict::None(output) => {
-                eprintln!("{output}");
-                Err("no verdict".to_owned())
-            }
+            Verdict::Red(output) => Err(format!("red without saying `{}`, but {}", mutant.says, reason(&output))),
+            Verdict::None(output) => Err(format!("no verdict, but {}", reason(&output))),
         }
     }
 
@@ -190,6 +189,13 @@ impl Scratch {
             Verdict::None(text)
         }
     }
+}
+
+/// The lines that most likely say why there is no green.
+fn reason(output: &str) -> String {
+    let tells = |line: &&str| ["panicked at", "error", "Terminated"].iter().any(|word| line.contains(word));
+    let start = output.lines().position(|line| tells(&line)).unwrap_or(output.lines().count().saturating_sub(4));
+    output.lines().skip(start).take(4).collect::<Vec<_>>().join(" / ")
 }
 
 /// The files that git tracks.

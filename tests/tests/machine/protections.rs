@@ -2,16 +2,20 @@
 //! monitor.
 
 use std::io::{Read, Write};
+use std::ops::RangeInclusive;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::{fs, process, thread};
 
+use mayfly_abi::boot::{KERNEL_MAP, KERNEL_STACK, KERNEL_STACK_TOP};
 use mayfly_qemu::{Launch, MachineType};
 use mayfly_tests::{Connection, Guest, Request, images};
 
 /// Bits of the flags register that a function must not bring into the kernel: trap, interrupt, direction, nested task,
 /// alignment check.
 const FLAGS: u64 = 1 << 8 | 1 << 9 | 1 << 10 | 1 << 14 | 1 << 18;
+/// Where the kernel's stack is linked.
+const STACK: RangeInclusive<u64> = KERNEL_MAP + KERNEL_STACK..=KERNEL_MAP + KERNEL_STACK_TOP;
 /// Interrupts.
 const IF: u64 = 1 << 9;
 
@@ -76,12 +80,14 @@ impl Registers {
         u64::from_str_radix(digits, 16).unwrap_or_else(|_| panic!("{name} is no number in {}", self.0))
     }
 
-    /// The flags with which the kernel runs, if it does.
+    /// The flags with which the kernel runs, if it does: on its own stack, for the first instructions of a trap have the
+    /// function's and do nothing but to save registers and to take them away.
     fn kernel_flags(&self) -> Option<u64> {
         let flags = self.get("RFL") & FLAGS;
         // While it waits, and only then, interrupts are on.
         let waits = self.get("HLT") == 1;
-        (self.get("CPL") == 0).then_some(if waits { flags & !IF } else { flags })
+        let runs = self.get("CPL") == 0 && STACK.contains(&self.get("RSP"));
+        runs.then_some(if waits { flags & !IF } else { flags })
     }
 }
 
