@@ -25,7 +25,7 @@ struct Mutant {
     replace: String,
     /// Cargo's words for where the test is, and its full name.
     test: String,
-    /// What the test says when it goes red for the right reason.
+    /// What the test says when it goes red for the right reason. Empty if there is but one.
     says: String,
 }
 
@@ -101,10 +101,8 @@ fn read(file: &Path) -> Vec<Mutant> {
     let text = fs::read_to_string(file).expect("the list of mutants is there");
     let list: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let mutants = list["mutant"].as_array().expect("a list of mutants").iter().map(|mutant| {
-        let field = |key: &str| {
-            let value = mutant.get(key).and_then(toml::Value::as_str);
-            value.unwrap_or_else(|| panic!("`{key}` is missing in {mutant:?}")).to_owned()
-        };
+        let optional = |key: &str| mutant.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        let field = |key: &str| optional(key).unwrap_or_else(|| panic!("`{key}` is missing in {mutant:?}"));
         Mutant {
             name: field("name"),
             protection: field("protection"),
@@ -112,7 +110,7 @@ fn read(file: &Path) -> Vec<Mutant> {
             find: field("find"),
             replace: field("replace"),
             test: field("test"),
-            says: field("says"),
+            says: optional("says").unwrap_or_default(),
         }
     });
     mutants.collect()
@@ -167,9 +165,18 @@ impl Scratch {
         match verdict {
             Verdict::Green => Err("survives".to_owned()),
             Verdict::Red(output) if output.contains(&mutant.says) => Ok(()),
-            Verdict::Red(output) => Err(format!("red without saying `{}`, but {}", mutant.says, reason(&output))),
-            Verdict::None(output) => Err(format!("no verdict, but {}", reason(&output))),
+            Verdict::Red(output) => {
+                Err(format!("red without saying `{}`: {}", mutant.says, self.keep(mutant, &output)))
+            }
+            Verdict::None(output) => Err(format!("no verdict: {}", self.keep(mutant, &output))),
         }
+    }
+
+    /// Keeps an output to be read, and says where.
+    fn keep(&self, mutant: &Mutant, output: &str) -> String {
+        let file = self.target.join(format!("{}.log", mutant.name));
+        fs::write(&file, output).expect("there is room");
+        file.display().to_string()
     }
 
     /// Runs a test of the copy.
@@ -189,13 +196,6 @@ impl Scratch {
             Verdict::None(text)
         }
     }
-}
-
-/// The lines that most likely say why there is no green.
-fn reason(output: &str) -> String {
-    let tells = |line: &&str| ["panicked at", "error", "Terminated"].iter().any(|word| line.contains(word));
-    let start = output.lines().position(|line| tells(&line)).unwrap_or(output.lines().count().saturating_sub(4));
-    output.lines().skip(start).take(4).collect::<Vec<_>>().join(" / ")
 }
 
 /// The files that git tracks.

@@ -90,8 +90,15 @@ fn a_function_may_point_to_its_own_memory_only() {
         for (address, len) in [(PROGRAM_BASE, 0x800), (PROGRAM_BASE + PAGE, PAGE), (REQUEST_BASE, 100)] {
             assert!(granted(address, len, Access::Read) && !granted(address, len, Access::Write), "{address:#x}");
         }
-        for (address, len) in [(0, 1), (REQUEST_BASE, 101), (HEAP_BASE, PAGE + 1), (DATA, 3 * PAGE + 1), (USER_END, 1)]
-        {
+        for (address, len) in [
+            (0, 1),
+            (STACK_BASE - 1, 2),
+            (STACK_TOP - 1, 2),
+            (REQUEST_BASE, 101),
+            (HEAP_BASE, PAGE + 1),
+            (DATA, 3 * PAGE + 1),
+            (USER_END, 1),
+        ] {
             assert!(!granted(address, len, Access::Read), "{address:#x}");
         }
     });

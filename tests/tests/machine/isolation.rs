@@ -108,6 +108,18 @@ fn more_invocations_than_the_manifest_allows_wait_for_their_turn() {
 }
 
 #[test]
+fn an_invocation_that_waited_for_the_instance_sees_its_own_request() {
+    let guest = Guest::boot(images::all());
+    let [mut first, mut second] = [guest.connect_and_ask(), guest.connect_and_ask()];
+    // One at a time, so the second request has come, and lies elsewhere, when the first one's invocation ends.
+    first.send(&Request::get("/remember/break/deadline").to_bytes());
+    thread::sleep(Duration::from_millis(50));
+    expect(&second.ask(&Request::get("/remember/leave/request")), 200, "left\n");
+    assert_eq!(first.receive().status, 504);
+    guest.expect_hello();
+}
+
+#[test]
 fn nothing_of_a_long_request_is_left_behind_the_end_of_a_short_one() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();

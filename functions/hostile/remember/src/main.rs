@@ -53,6 +53,10 @@ const LEAVES: Table<fn() -> Response> = &[
         memory::fill();
         left()
     }),
+    ("/leave/random", || {
+        memory::have_filled();
+        left()
+    }),
     // The path itself is what is left, with whatever stands behind it.
     ("/leave/request", left),
     ("/leave/heap-page", || {

@@ -1,11 +1,13 @@
 //! Memory: filled with the secret, and found as the image has it, or zero.
 
 use alloc::vec::Vec;
+use core::arch::asm;
 use core::hint::black_box;
 use core::ops::Range;
 use core::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use mayfly_abi::call::{Call, RANDOM_MAX};
 use mayfly_abi::domain::{HEAP_BASE, RESPONSE_BASE, RESPONSE_BODY, STACK_BASE, STACK_TOP, WAY_BACK};
 use mayfly_abi::{PAGE, page_up};
 use mayfly_sdk::{Request, Response};
@@ -48,6 +50,22 @@ pub(crate) fn fill() {
     }
     drop(heap);
     BSS.iter().chain(&DATA).chain(&PREPARED).for_each(|word| word.store(SECRET, Ordering::Relaxed));
+}
+
+/// Has the kernel fill bss with random numbers, and touches none of it.
+pub(crate) fn have_filled() {
+    for start in (0..size_of_val(&BSS)).step_by(RANDOM_MAX as usize) {
+        let len = (size_of_val(&BSS) - start).min(RANDOM_MAX as usize);
+        // SAFETY: the bytes lie in the static, which may change behind any reference.
+        unsafe {
+            asm!(
+                "syscall",
+                inlateout("rax") Call::Random as u64 => _, in("rdi") BSS.as_ptr().byte_add(start), in("rsi") len,
+                clobber_abi("sysv64"),
+                options(nostack),
+            );
+        }
+    }
 }
 
 /// The page through which the kernel lets an interrupted function go on: none of its words is the secret.
