@@ -23,6 +23,10 @@ use mayfly_core::schedule::{Line, Share};
 /// How long one invocation runs while others wait, in nanoseconds.
 const SLICE: u64 = 2_000_000;
 
+/// How many times as long the slices are of those that have used up their first. Nobody who is new waits for the end of one,
+/// and each change of the address space costs the CPU its translations.
+const LONG_SLICES: u64 = 25;
+
 /// Most segments of a connection that are sent between two slices.
 const SEGMENTS: usize = 32;
 
@@ -212,14 +216,16 @@ impl Executor {
 
     /// Runs the first invocation of a line for at most the rest of its slice.
     fn run(&mut self, line: Line) {
-        let queue = match line {
-            Line::New => &mut self.new,
-            Line::Long => &mut self.long,
+        // Whoever waits in the other line may be owed the core before a long slice is over.
+        let (queue, slice, most) = match line {
+            Line::New => (&mut self.new, self.slice, self.slice),
+            Line::Long if self.new.is_empty() => (&mut self.long, LONG_SLICES * self.slice, u64::MAX),
+            Line::Long => (&mut self.long, LONG_SLICES * self.slice, self.slice),
         };
         let Some(mut invocation) = queue.pop_front() else { return };
         // Frames that are waiting go first, but only once: no flood of them keeps functions from running.
         let mut turn = None;
-        self.net.interruptible(self.deferred, || turn = Some(invocation.run(self.slice, &mut self.catalog)));
+        self.net.interruptible(self.deferred, || turn = Some(invocation.run(slice, most, &mut self.catalog)));
         self.deferred = turn.is_none();
         if let Some((_, ran)) = turn {
             self.share.book(line, ran);

@@ -95,14 +95,14 @@ impl Invocation {
         Self { source, function, instance, line: Line::New, slice: 0, left, random: None }
     }
 
-    /// Runs until its slice of `slice` ticks ends, the machine needs the core, or there is an outcome. What is left of a
-    /// slice is kept for the next turn. Says also how many ticks it had.
-    pub(crate) fn run(&mut self, slice: u64, catalog: &mut Catalog) -> (Turn, u64) {
+    /// Runs until its slice of `slice` ticks ends, it has run for `most`, the machine needs the core, or there is an outcome.
+    /// What is left of a slice is kept for the next turn. Says also how many ticks it had.
+    pub(crate) fn run(&mut self, slice: u64, most: u64, catalog: &mut Catalog) -> (Turn, u64) {
         if self.slice == 0 {
             self.slice = slice;
         }
         let start = cpu::ticks();
-        let turn = self.run_until(start + self.slice.min(self.left), catalog);
+        let turn = self.run_until(start + self.slice.min(self.left).min(most), catalog);
         let ran = cpu::ticks() - start;
         self.left = self.left.saturating_sub(ran);
         self.slice = self.slice.saturating_sub(ran);

@@ -7,7 +7,7 @@ use mayfly_tests::{Guest, Request, images};
 #[test]
 fn two_functions_that_compute_all_the_time_get_equal_shares() {
     /// Long beside a slice, and beside what it takes the second one to begin. A million instructions each.
-    const MILLIS: &str = "300";
+    const MILLIS: &str = "3000";
     let guest = Guest::counting(images::measuring());
     let connections = [guest.connect_and_ask(), guest.connect_and_ask()];
     let counts = thread::scope(|scope| {
