@@ -144,7 +144,9 @@ impl Domain {
         apic::arm(until);
         // SAFETY: the tables map the kernel and this domain, and go only with it; `start` and the CPU filled the context.
         unsafe {
-            self.isolation.activate(self.tables.root());
+            if !self.in_use() {
+                self.isolation.activate(self.tables.root());
+            }
             entry::run(&mut self.context);
         }
         let context = &self.context;
@@ -264,7 +266,7 @@ impl Domain {
     /// Puts back every page that was written, and gives the heap back from `heap_end` on. A page that was not written costs
     /// a look at its entry. The page tables stay, for the next heap.
     pub(crate) fn reset(&mut self, heap_end: u64) {
-        let in_use = cpu::page_table() == self.tables.root();
+        let in_use = self.in_use();
         let tables = &mut self.tables;
         let mut changed = 0;
         self.private.retain_mut(|private| {
@@ -314,9 +316,14 @@ impl Domain {
         assert!(mapped == expected, "{mapped} pages are mapped, of which {expected} belong there");
     }
 
+    /// Whether its address space is the one in use.
+    fn in_use(&self) -> bool {
+        cpu::page_table() == self.tables.root()
+    }
+
     /// Forgets translations of `count` pages, if these tables are the ones in use.
     fn flush(&self, pages: impl Iterator<Item = u64>, count: usize) {
-        if cpu::page_table() != self.tables.root() {
+        if !self.in_use() {
             return self.isolation.outdate(self.tables.root());
         }
         if count > FLUSH_EACH {

@@ -13,15 +13,6 @@ impl Isolation for None {
         Ok(())
     }
 
-    unsafe fn activate(&self, root: u64) {
-        if cpu::page_table() != root {
-            // SAFETY: the caller vouches for the table.
-            unsafe { cpu::use_page_table(root, 0) };
-        }
-    }
-
-    fn outdate(&self, _: u64) {}
-
     fn in_ring_0(&self) -> bool {
         true
     }
