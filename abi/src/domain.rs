@@ -28,10 +28,11 @@ pub const PROGRAM_END: u64 = 0x1000_0000;
 pub const REQUEST_BASE: u64 = 0x1000_0000;
 /// Where the response window starts: first the header block, then the body.
 pub const RESPONSE_BASE: u64 = 0x1800_0000;
-/// Offset of the response's body in its window.
-pub const RESPONSE_BODY: u64 = 1024;
-/// Most bytes of response headers: what lies before the body.
-pub const RESPONSE_HEADERS_MAX: u64 = RESPONSE_BODY;
+/// Most bytes of response headers.
+pub const RESPONSE_HEADERS_MAX: u64 = 1024;
+/// Offset of the response's body in its window. Between the headers and it lies room for what the kernel adds to them, so
+/// that head and body are sent in one piece.
+pub const RESPONSE_BODY: u64 = RESPONSE_HEADERS_MAX + 128;
 /// Where the heap starts.
 pub const HEAP_BASE: u64 = 0x2000_0000;
 /// First address above everything a domain can map.

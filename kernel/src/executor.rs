@@ -1,8 +1,8 @@
 //! The executor: a loop over the network, the invocations that can run, and the reasons why they stop.
 
 use crate::catalog::{Catalog, Instance, NoInstance};
-use crate::http::server::Server;
-use crate::hw::clock::ticks_in;
+use crate::http::server::{Around, Server};
+use crate::hw::clock::{nanos, ticks_in};
 use crate::hw::console::{Console, say};
 use crate::hw::window::Window;
 use crate::hw::{apic, cpu, fault, ledger, memory};
@@ -27,8 +27,8 @@ const SLICE: u64 = 2_000_000;
 /// and each change of the address space costs the CPU its translations.
 const LONG_SLICES: u64 = 25;
 
-/// Most segments of a connection that are sent between two slices.
-const SEGMENTS: usize = 32;
+/// After work, the next frame is waited for so long by looking, in nanoseconds: going to sleep and waking up takes longer.
+const POLL: u64 = 50_000;
 
 /// This part of memory is promised to no invocation while others run: it is for requests that are arriving.
 const BODIES_SHARE: u64 = 16;
@@ -66,6 +66,8 @@ pub(crate) struct Executor {
     frames: u64,
     hold_faults: bool,
     verify_reset: bool,
+    /// See [`POLL`], in ticks.
+    poll: u64,
     /// Ticks of work so far, and when the present work began.
     busy: u64,
     awake_since: u64,
@@ -77,7 +79,7 @@ impl Executor {
         Self {
             catalog,
             net,
-            server: Server::new(),
+            server: Server::new(memory::count().1),
             windows: Windows::new(line.verify_reset),
             events: VecDeque::with_capacity(EVENTS),
             new: VecDeque::with_capacity(EVENTS),
@@ -91,6 +93,7 @@ impl Executor {
             frames: memory::count().1,
             hold_faults: line.hold_faults,
             verify_reset: line.verify_reset,
+            poll: ticks_in(POLL),
             busy: 0,
             awake_since: 0,
         }
@@ -98,56 +101,81 @@ impl Executor {
 
     /// Serves for as long as the machine runs.
     pub(crate) fn serve(mut self) -> ! {
-        self.net.transmit();
         ledger::stamp(Phase::Listening);
         loop {
-            let drained = self.net.receive();
-            let now = cpu::ticks();
             self.promise();
-            self.server.advance(&mut self.net, &mut self.catalog, &mut self.windows, &mut self.events, now);
-            self.begin_short(now);
+            let drained = self.with_server(Server::receive);
+            self.begin_short();
             while let Some(event) = self.events.pop_front() {
-                self.begin(event, now);
+                self.begin(event);
             }
+            self.net.flush();
             match self.share.next(!self.new.is_empty(), !self.long.is_empty()) {
                 Some(line) => self.run(line),
                 None if drained => self.idle(),
-                None => self.send_due(),
+                None => {}
             }
+            self.do_due();
         }
     }
 
-    /// Sends what is still to be sent, or waits: for an interrupt, or for the next thing that time brings.
-    fn idle(&mut self) {
-        let network = self.net.wake_at();
-        if network <= cpu::ticks() {
-            return self.net.transmit();
+    /// Has the server do something with what it works with.
+    fn with_server<R>(&mut self, work: impl FnOnce(&mut Server, &mut Around<'_>) -> R) -> R {
+        let Self { net, catalog, windows, events, .. } = self;
+        work(&mut self.server, &mut Around { net, catalog, windows, events })
+    }
+
+    /// Does what time has brought to the network, and what the card has made room for.
+    fn do_due(&mut self) {
+        let now = nanos();
+        if self.server.wake_at() <= now {
+            self.with_server(Server::tick);
         }
-        apic::arm(network.min(self.server.wake_at()));
-        self.net.interruptible(false, || {
-            self.busy += cpu::ticks() - self.awake_since;
-            ledger::idle(self.busy);
-            cpu::wait();
-            self.awake_since = cpu::ticks();
-        });
+        if self.net.wake_at(now) <= now {
+            self.net.control(None);
+        }
+        self.with_server(Server::unblock);
+        self.net.flush();
+    }
+
+    /// Waits for the next frame, or for the next thing that time brings: first by looking, then asleep.
+    fn idle(&mut self) {
+        let asleep = cpu::ticks();
+        self.busy += asleep - self.awake_since;
+        let until = asleep + self.poll;
+        while cpu::ticks() < until {
+            if self.net.has_received() {
+                return self.awake_since = cpu::ticks();
+            }
+        }
+        let now = nanos();
+        let next = self.server.wake_at().min(self.net.wake_at(now));
+        if next > now && !self.server.is_blocked() {
+            apic::arm(if next == u64::MAX { next } else { ticks_in(next) });
+            self.net.interruptible(false, || {
+                ledger::idle(self.busy);
+                cpu::wait();
+            });
+        }
+        self.awake_since = cpu::ticks();
     }
 
     /// Begins an event, or lets it wait for memory, or answers that there is none.
-    fn begin(&mut self, event: Event, now: u64) {
+    fn begin(&mut self, event: Event) {
         let start = cpu::ticks();
         let ahead = self.short.front().map_or(0, |first| self.need(first));
         if self.has_memory_for(&event, ahead) {
-            self.start(event, now);
+            self.start(event);
         } else if self.short.len() < EVENTS {
             self.short.push_back(event);
         } else {
-            self.turn_away(event, now);
+            self.turn_away(event);
         }
         ledger::add_domain_work(cpu::ticks() - start);
     }
 
     /// Gives an event an instance, or lets it wait for one, or answers that there is no memory.
-    fn start(&mut self, event: Event, now: u64) {
+    fn start(&mut self, event: Event) {
         match self.catalog.take(event.function) {
             Ok((instance, Purpose::Serve)) => match self.catalog.with_room(|| self.windows.response()) {
                 Ok(response) => {
@@ -156,13 +184,13 @@ impl Executor {
                 }
                 Err(_) => {
                     let function = event.function;
-                    self.turn_away(event, now);
+                    self.turn_away(event);
                     self.catalog.give_back(function, instance);
                 }
             },
-            Ok((instance, Purpose::Init)) => self.initialise(event, instance, now),
+            Ok((instance, Purpose::Init)) => self.initialise(event, instance),
             Err(NoInstance::Busy) => self.catalog.wait(event),
-            Err(NoInstance::OutOfFrames) => self.turn_away(event, now),
+            Err(NoInstance::OutOfFrames) => self.turn_away(event),
         }
     }
 
@@ -191,7 +219,7 @@ impl Executor {
     }
 
     /// Has a function initialised; the event waits for it.
-    fn initialise(&mut self, event: Event, instance: Box<Instance>, now: u64) {
+    fn initialise(&mut self, event: Event, instance: Box<Instance>) {
         let function = event.function;
         let windows = self.catalog.with_room(|| Ok([self.windows.request()?, self.windows.response()?]));
         match windows {
@@ -200,17 +228,17 @@ impl Executor {
                 self.new.push_back(Invocation::initialise(function, instance, windows));
             }
             Err(_) => {
-                self.turn_away(event, now);
+                self.turn_away(event);
                 self.catalog.initialised(function, instance, false);
             }
         }
     }
 
-    fn turn_away(&mut self, event: Event, now: u64) {
+    fn turn_away(&mut self, event: Event) {
         let plan = self.catalog.plan(event.function);
         self.faults += 1;
         self.report(&Outcome::Exhausted, &plan);
-        self.answer(event.source, &Outcome::Exhausted, None, &plan, now);
+        self.answer(event.source, &Outcome::Exhausted, None, &plan);
         self.windows.keep_request(event.request);
     }
 
@@ -238,22 +266,10 @@ impl Executor {
             Some(_) if !invocation.has_slice() => self.long.push_back(invocation),
             _ => self.long.push_front(invocation),
         }
-        self.send_due();
-    }
-
-    /// Sends what is due, but not for ever: answers go on being sent while functions compute or frames pour in.
-    fn send_due(&mut self) {
-        for _ in 0..SEGMENTS {
-            if self.net.wake_at() > cpu::ticks() {
-                return;
-            }
-            self.net.transmit();
-        }
     }
 
     /// Answers first, cleans up after: the client does not wait for the reset.
     fn end(&mut self, invocation: Invocation, end: End) {
-        let now = cpu::ticks();
         match &end {
             End::Outcome(Outcome::Done { .. }) => {}
             End::Outcome(outcome) => {
@@ -272,11 +288,11 @@ impl Executor {
         let (request, response) = instance.domain.finish();
         match (source, &end) {
             (Some(source), End::Outcome(outcome)) => {
-                self.answer(source, outcome, Some(response), instance.space.plan(), now);
+                self.answer(source, outcome, Some(response), instance.space.plan());
             }
             (_, end) => {
                 self.windows.keep_response(response);
-                self.end_waiting(function, end, now);
+                self.end_waiting(function, end);
             }
         }
         let cleaning = cpu::ticks();
@@ -294,25 +310,25 @@ impl Executor {
         let (used, total) = memory::count();
         ledger::set_frames(used, total);
         ledger::add_domain_work(cpu::ticks() - cleaning);
-        self.begin_waiting(function, now);
+        self.begin_waiting(function);
     }
 
     /// After an initialisation that failed, those who wait for the function are told what it came to.
-    fn end_waiting(&mut self, function: usize, end: &End, now: u64) {
+    fn end_waiting(&mut self, function: usize, end: &End) {
         let End::Outcome(outcome) = end else { return };
         let plan = self.catalog.plan(function);
         while let Some(event) = self.catalog.next_waiting(function) {
-            self.answer(event.source, outcome, None, &plan, now);
+            self.answer(event.source, outcome, None, &plan);
             self.windows.keep_request(event.request);
         }
     }
 
     /// An instance is free: whoever has waited longest for one gets it, and after an initialisation all who waited.
-    fn begin_waiting(&mut self, function: usize, now: u64) {
+    fn begin_waiting(&mut self, function: usize) {
         while let Some(event) = self.catalog.next_free(function) {
             // It was accepted before: it is not turned away now, however many wait.
             if self.short.is_empty() && self.has_memory_for(&event, 0) {
-                self.start(event, now);
+                self.start(event);
             } else {
                 self.short.push_back(event);
             }
@@ -320,22 +336,23 @@ impl Executor {
     }
 
     /// Begins those that waited for memory, in order, as far as there is some.
-    fn begin_short(&mut self, now: u64) {
+    fn begin_short(&mut self) {
         while let Some(event) = self.short.pop_front() {
             if !self.has_memory_for(&event, 0) {
                 return self.short.push_front(event);
             }
-            self.start(event, now);
+            self.start(event);
         }
     }
 
     /// Tells whoever waits for an event what became of it.
-    fn answer(&mut self, source: Source, outcome: &Outcome, response: Option<Window>, plan: &Plan<'_>, now: u64) {
-        if let Some(window) = self.server.complete(source, outcome, response, plan, self.faults, now) {
+    fn answer(&mut self, source: Source, outcome: &Outcome, response: Option<Window>, plan: &Plan<'_>) {
+        let id = self.faults;
+        let unused = self.with_server(|server, around| server.complete(source, outcome, response, plan, id, around));
+        if let Some(window) = unused {
             self.windows.keep_response(window);
         }
-        self.server.advance(&mut self.net, &mut self.catalog, &mut self.windows, &mut self.events, now);
-        self.net.transmit();
+        self.net.flush();
         ledger::stamp(Phase::Response);
     }
 

@@ -1,9 +1,11 @@
-//! What the kernel decides, apart from what it does: no hardware, no `unsafe`, no allocation, tested on the host.
+//! What the kernel decides, apart from what it does: no hardware, no `unsafe`, tested on the host. Only tables allocate.
 //!
 //! Each module turns bytes or numbers from outside the kernel (a client, a function, the image, the command line)
 //! into checked values, or into the kernel's own answer about them. If it has an address to touch, it is not here.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
 
 pub mod call;
 pub mod claim;
@@ -17,4 +19,5 @@ pub mod image;
 pub mod outcome;
 pub mod recency;
 pub mod schedule;
+pub mod tcp;
 pub mod writer;

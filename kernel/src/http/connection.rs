@@ -1,35 +1,33 @@
-//! One HTTP connection: where it stands, and how long it may stand there.
+//! One HTTP connection: where it stands, and how long it may stand there. It knows bytes, and nothing of segments.
 
 use super::incoming::{Incoming, Stop};
 use super::outgoing::{Outgoing, Response};
 use crate::catalog::Catalog;
-use crate::hw::clock::ticks_in_seconds;
 use crate::hw::console::say;
+use crate::hw::heap;
 use crate::hw::window::Window;
 use crate::windows::Windows;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem::{replace, take};
 use mayfly_abi::domain::HEAD_MAX;
 use mayfly_core::http::answer::Answer;
-use mayfly_core::http::response::CONTINUE;
 use mayfly_core::http::{Method, Reject, head};
-use smoltcp::socket::tcp;
+use mayfly_core::tcp::connection::WINDOW;
 
-/// How long a client may take, in seconds: until its next request,
-const IDLE: u64 = 60;
+const SECOND: u64 = 1_000_000_000;
+/// How long a client may take, in nanoseconds: until its next request,
+const IDLE: u64 = 60 * SECOND;
 /// for a head that has begun, for the next bytes of a body,
-const REQUEST: u64 = 10;
+const REQUEST: u64 = 10 * SECOND;
 /// for the next bytes of an answer to be taken,
-const READ: u64 = 30;
-/// for a handshake while sockets are short,
-const HANDSHAKE: u64 = 1;
+const READ: u64 = 30 * SECOND;
 /// and to close after we did.
-const LINGER: u64 = 2;
+const LINGER: u64 = 2 * SECOND;
 /// Bytes thrown away after a refusal, so that a client that is still sending gets to read why.
 const LINGER_BYTES: usize = 4 << 20;
-
-/// Bytes of the buffer that is kept for the next response's head.
-const SPARE_MAX: usize = 2 << 10;
+/// Answers that may wait for a client to take them before its next request is looked at.
+const AHEAD: usize = 8;
 
 enum State {
     /// Waiting for a request, or for the rest of its head.
@@ -38,35 +36,41 @@ enum State {
     Body(Incoming),
     /// The request is being worked on.
     Running,
-    /// An answer is on its way.
-    Sending(Outgoing),
-    /// Our side is closed; what still comes is thrown away.
+    /// No more will be answered; what still comes is thrown away.
     Closing { thrown: usize },
+    /// To be broken off.
+    Broken,
 }
 
-/// What a connection wants after a step.
-pub(crate) enum Wants {
-    /// Nothing until bytes come or go, or time passes.
-    Nothing,
-    /// Its request to be run: the function, the request's window, and the bytes in it.
-    Run(usize, Window, u64),
-    /// To be forgotten: it is closed on both sides.
-    Release,
+/// A request to be run: the function, the request's window, and the bytes in it.
+pub(crate) struct Run {
+    pub(crate) function: usize,
+    pub(crate) request: Window,
+    pub(crate) request_len: u64,
 }
 
-/// An HTTP connection without its socket.
+/// What requests are made with.
+pub(crate) struct Means<'a> {
+    pub(crate) catalog: &'a mut Catalog,
+    pub(crate) windows: &'a mut Windows,
+    /// In nanoseconds.
+    pub(crate) now: u64,
+}
+
+/// An HTTP connection.
 pub(crate) struct Connection {
     state: State,
     /// Bytes that arrived and were not needed yet: part of a head, or what was sent ahead.
     input: Vec<u8>,
-    /// For the head of the next response, so that none is allocated for each.
-    spare: Vec<u8>,
+    /// Answers that the client has not taken whole, in order.
+    outgoing: VecDeque<Outgoing>,
+    /// Bytes added to them since the last time that somebody asked.
+    written: u32,
     /// Of the request at hand.
     head_only: bool,
     keep_alive: bool,
-    /// When its patience ends, in ticks, counted from the last progress.
+    /// When its patience ends, counted from the last progress.
     deadline: u64,
-    progress: usize,
 }
 
 impl Connection {
@@ -75,180 +79,247 @@ impl Connection {
         Self {
             state: State::Head { searched: 0 },
             input: Vec::new(),
-            spare: Vec::new(),
+            outgoing: VecDeque::new(),
+            written: 0,
             head_only: false,
             keep_alive: false,
-            deadline: now + ticks_in_seconds(REQUEST),
-            progress: 0,
+            deadline: now + REQUEST,
         }
     }
 
-    /// When [`Connection::step`] must be called though nothing happened, in ticks.
+    /// When [`Connection::expire`] is due, in nanoseconds.
     pub(crate) fn deadline(&self) -> u64 {
-        if matches!(self.state, State::Running) { u64::MAX } else { self.deadline }
+        let waits_for_function = matches!(self.state, State::Running) && self.outgoing.is_empty();
+        if waits_for_function { u64::MAX } else { self.deadline }
     }
 
-    /// Goes as far as the bytes at hand allow. If `hurried`, a connection that only waits for late packets ends now.
-    pub(crate) fn step(
-        &mut self,
-        socket: &mut tcp::Socket<'static>,
-        catalog: &mut Catalog,
-        windows: &mut Windows,
-        now: u64,
-        hurried: bool,
-    ) -> Wants {
-        if matches!(self.state, State::Running) {
-            return Wants::Nothing;
+    /// Whether nothing is under way: the client could ask on another connection just as well.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Head { .. }) && self.input.is_empty() && self.outgoing.is_empty()
+    }
+
+    /// Whether our side has nothing more to say than what was written.
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closing { .. })
+    }
+
+    /// Whether it is to be broken off.
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(self.state, State::Broken)
+    }
+
+    /// Bytes that it takes, should they come.
+    pub(crate) fn room(&self) -> u32 {
+        match self.state {
+            State::Closing { .. } | State::Broken => WINDOW,
+            _ => WINDOW - self.input.len() as u32,
         }
-        match socket.state() {
-            // The handshake is not over. It does not have as long if others need the socket.
-            tcp::State::SynReceived => {
-                let spared = if hurried { ticks_in_seconds(REQUEST - HANDSHAKE) } else { 0 };
-                if now.saturating_add(spared) >= self.deadline {
-                    socket.abort();
-                }
-                return Wants::Nothing;
+    }
+
+    /// Bytes written since the last call.
+    pub(crate) fn take_written(&mut self) -> u32 {
+        take(&mut self.written)
+    }
+
+    /// Copies bytes of its answers, from `offset` behind the first that the client does not have.
+    pub(crate) fn read(&self, mut offset: usize, out: &mut [u8]) {
+        let mut done = 0;
+        for answer in &self.outgoing {
+            if offset >= answer.len() {
+                offset -= answer.len();
+                continue;
             }
-            // Its last segment, a reset, is yet to be sent.
-            tcp::State::Closed if socket.remote_endpoint().is_some() => return Wants::Nothing,
-            // It was broken off, before or after it was complete.
-            tcp::State::Listen | tcp::State::Closed => {
-                self.drop_answer(windows);
-                return Wants::Release;
+            done += answer.read(offset, &mut out[done..]);
+            offset = 0;
+            if done == out.len() {
+                return;
+            }
+        }
+    }
+
+    /// The client has `len` more bytes of its answers.
+    pub(crate) fn acknowledged(&mut self, len: u32, means: &mut Means<'_>) {
+        let mut len = len as usize;
+        while len > 0
+            && let Some(first) = self.outgoing.front_mut()
+        {
+            let now = len.min(first.len());
+            first.advance(now);
+            len -= now;
+            if first.len() == 0 {
+                self.drop_first(means.windows);
+            }
+        }
+        if !self.outgoing.is_empty() {
+            self.deadline = means.now + READ;
+        } else {
+            match self.state {
+                State::Head { .. } => self.wait_for_head(means.now),
+                State::Closing { .. } => self.deadline = means.now + LINGER,
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes bytes that have arrived, as many as it can: how many. A request that is complete is to be run.
+    pub(crate) fn receive(&mut self, data: &[u8], means: &mut Means<'_>) -> (usize, Option<Run>) {
+        if self.input.is_empty() {
+            let (used, run) = self.process(data, means);
+            return (used + self.keep(&data[used..]), run);
+        }
+        let kept = self.keep(data);
+        (kept, self.resume(means))
+    }
+
+    /// Goes on with what was kept.
+    pub(crate) fn resume(&mut self, means: &mut Means<'_>) -> Option<Run> {
+        let mut input = take(&mut self.input);
+        let (used, run) = self.process(&input, means);
+        if used < input.len() {
+            input.drain(..used);
+            self.input = input;
+        }
+        run
+    }
+
+    /// The client has said that it will send no more: whatever is not whole stays so.
+    pub(crate) fn end_of_input(&mut self, means: &mut Means<'_>) {
+        match self.state {
+            State::Head { .. } if self.outgoing.len() < AHEAD => self.close(means.now),
+            State::Body(_) => {
+                self.refuse(Stop::Reject(Reject::bad("the body ended before its length")), means);
             }
             _ => {}
         }
+    }
+
+    /// Keeps bytes for later: how many.
+    fn keep(&mut self, data: &[u8]) -> usize {
+        if data.is_empty() {
+            return 0;
+        }
+        let most = if heap::is_crowded() { HEAD_MAX } else { u64::from(WINDOW) } as usize;
+        let len = data.len().min(most.saturating_sub(self.input.len()));
+        if len == 0 || self.input.try_reserve(len).is_err() {
+            return 0;
+        }
+        self.input.extend_from_slice(&data[..len]);
+        len
+    }
+
+    /// Goes as far as `bytes` allow: how many it is done with, and a request that is complete.
+    fn process(&mut self, bytes: &[u8], means: &mut Means<'_>) -> (usize, Option<Run>) {
+        let mut at = 0;
         loop {
+            let rest = &bytes[at..];
             match &mut self.state {
                 State::Head { searched } => {
-                    let fresh = self.input.is_empty();
-                    receive_head(&mut self.input, socket);
-                    if self.input.is_empty() {
-                        if !socket.may_recv() || now >= self.deadline {
-                            self.close(socket, now);
-                        }
-                        return Wants::Nothing;
+                    if rest.is_empty() || self.outgoing.len() >= AHEAD {
+                        return (at, None);
                     }
-                    if fresh {
-                        self.deadline = now + ticks_in_seconds(REQUEST);
+                    let known = *searched;
+                    if known == 0 {
+                        self.deadline = means.now + REQUEST;
                     }
-                    self.head_only = false;
-                    match head::parse(&self.input, *searched) {
+                    match head::parse(rest, known) {
                         Ok(Some((head, len))) => {
                             self.head_only = head.method == Method::Head;
                             self.keep_alive = head.keep_alive;
-                            let opened = Incoming::open(head, &self.input[..len], catalog, windows);
-                            self.input.drain(..len);
-                            match opened {
+                            match Incoming::open(head, &rest[..len], means.catalog, means.windows) {
                                 Ok(incoming) => {
-                                    // Whole or not at all: a client that still has answers to read will not wait.
-                                    let room = socket.send_capacity() - socket.send_queue();
-                                    if incoming.awaits_leave() && self.input.is_empty() && room >= CONTINUE.len() {
-                                        let _ = socket.send_slice(CONTINUE);
+                                    if incoming.awaits_leave() && rest.len() == len {
+                                        self.send(Outgoing::leave());
                                     }
                                     self.state = State::Body(incoming);
-                                    self.wait(now, REQUEST, 0);
                                 }
-                                Err(stop) => self.refuse(stop, catalog, now),
+                                Err(stop) => self.refuse(stop, means),
                             }
+                            at += len;
                         }
-                        Ok(None) if !socket.may_recv() => self.close(socket, now),
-                        Ok(None) if now >= self.deadline => self.answer(&Answer::TooSlow, false, now),
                         Ok(None) => {
-                            *searched = self.input.len();
-                            return Wants::Nothing;
+                            self.state = State::Head { searched: rest.len() };
+                            return (at, None);
                         }
-                        Err(reject) => self.refuse(Stop::Reject(reject), catalog, now),
+                        Err(reject) => self.refuse(Stop::Reject(reject), means),
                     }
                 }
-                State::Body(incoming) => match incoming.receive(&mut self.input, socket, catalog) {
-                    Ok(true) => {
-                        let State::Body(incoming) = replace(&mut self.state, State::Running) else {
-                            panic!("the state changed under its match");
-                        };
-                        let function = incoming.function;
-                        match incoming.finish() {
-                            Ok((window, len)) => return Wants::Run(function, window, len),
-                            Err(full) => self.refuse(full.into(), catalog, now),
+                State::Body(incoming) => match incoming.receive(rest, means.catalog) {
+                    Ok((used, whole)) => {
+                        at += used;
+                        if used > 0 {
+                            self.deadline = means.now + REQUEST;
+                        }
+                        if !whole {
+                            return (at, None);
+                        }
+                        if let Some(run) = self.run(means) {
+                            return (at, Some(run));
                         }
                     }
-                    Ok(false) if !socket.may_recv() => {
-                        let short = Reject::bad("the body ended before its length");
-                        self.refuse(Stop::Reject(short), catalog, now);
-                    }
-                    Ok(false) => {
-                        let progress = incoming.progress();
-                        if progress != self.progress {
-                            self.wait(now, REQUEST, progress);
-                        } else if now >= self.deadline {
-                            let answer = if incoming.short_of_memory() { Answer::Full } else { Answer::TooSlow };
-                            self.answer(&answer, false, now);
-                            continue;
-                        }
-                        return Wants::Nothing;
-                    }
-                    Err(stop) => self.refuse(stop, catalog, now),
+                    Err(stop) => self.refuse(stop, means),
                 },
-                State::Sending(outgoing) => {
-                    if !outgoing.send(socket) {
-                        let progress = outgoing.progress();
-                        if progress != self.progress {
-                            self.wait(now, READ, progress);
-                        } else if now >= self.deadline {
-                            socket.abort();
-                        }
-                        return Wants::Nothing;
-                    }
-                    self.drop_answer(windows);
-                    if self.keep_alive {
-                        self.state = State::Head { searched: 0 };
-                        self.wait(now, if self.input.is_empty() { IDLE } else { REQUEST }, 0);
-                    } else {
-                        self.close(socket, now);
-                    }
-                }
                 State::Closing { thrown } => {
-                    while *thrown < LINGER_BYTES && socket.can_recv() {
-                        *thrown += socket.recv(|bytes| (bytes.len(), bytes.len())).unwrap_or(LINGER_BYTES);
+                    *thrown += rest.len();
+                    if *thrown > LINGER_BYTES {
+                        self.state = State::Broken;
                     }
-                    let too_much = *thrown >= LINGER_BYTES;
-                    // What the client has not taken yet is sent before its time to close begins.
-                    let left = socket.send_queue();
-                    if left != self.progress {
-                        self.wait(now, if left > 0 { READ } else { LINGER }, left);
-                    }
-                    // A client that closed too has read everything: what is left is the wait for late packets.
-                    if socket.state() == tcp::State::TimeWait && (hurried || now >= self.deadline) {
-                        return Wants::Release;
-                    }
-                    if now >= self.deadline || too_much {
-                        socket.abort();
-                    }
-                    return Wants::Nothing;
+                    return (bytes.len(), None);
                 }
-                State::Running => return Wants::Nothing,
+                State::Running => return (at, None),
+                State::Broken => return (bytes.len(), None),
+            }
+        }
+    }
+
+    /// The request whose body is whole, to be run.
+    fn run(&mut self, means: &mut Means<'_>) -> Option<Run> {
+        let State::Body(incoming) = replace(&mut self.state, State::Running) else {
+            panic!("only a request with a body can run");
+        };
+        let function = incoming.function;
+        match incoming.finish() {
+            Ok((request, request_len)) => Some(Run { function, request, request_len }),
+            Err(full) => {
+                self.refuse(full.into(), means);
+                None
             }
         }
     }
 
     /// Answers the request that was run with the function's response.
     pub(crate) fn respond(&mut self, response: Response, now: u64) {
-        let spare = take(&mut self.spare);
-        self.state = State::Sending(Outgoing::response(response, spare, self.head_only, self.keep_alive));
-        self.wait(now, READ, 0);
+        let response = Outgoing::response(response, self.head_only, self.keep_alive);
+        self.reply(response, now);
     }
 
     /// Answers the request at hand in the kernel's own words. Without `keep_alive` the connection ends after it.
     pub(crate) fn answer(&mut self, answer: &Answer<'_>, keep_alive: bool, now: u64) {
         self.keep_alive &= keep_alive;
-        self.state = State::Sending(Outgoing::answer(answer, self.head_only, self.keep_alive));
-        self.wait(now, READ, 0);
+        let answer = Outgoing::answer(answer, self.head_only, self.keep_alive);
+        self.reply(answer, now);
     }
 
-    fn refuse(&mut self, stop: Stop, catalog: &Catalog, now: u64) {
+    /// Sends the answer to the request at hand; then comes the next one, or the end.
+    fn reply(&mut self, answer: Outgoing, now: u64) {
+        self.send(answer);
+        if self.keep_alive {
+            self.state = State::Head { searched: 0 };
+            self.deadline = now + READ;
+        } else {
+            self.close(now);
+        }
+    }
+
+    fn send(&mut self, answer: Outgoing) {
+        self.written += answer.len() as u32;
+        self.outgoing.push_back(answer);
+    }
+
+    fn refuse(&mut self, stop: Stop, means: &Means<'_>) {
+        let now = means.now;
         match stop {
             Stop::Reject(reject) => self.answer(&Answer::Rejected(reject), false, now),
-            Stop::NotFound { keep_alive } => self.answer(&Answer::NotFound(&catalog.image), keep_alive, now),
+            Stop::NotFound { keep_alive } => self.answer(&Answer::NotFound(&means.catalog.image), keep_alive, now),
             Stop::TooLarge(limit) => self.answer(&Answer::TooLarge { limit }, false, now),
             Stop::Full => self.answer(&Answer::Full, false, now),
             Stop::Damaged(error) => {
@@ -258,48 +329,42 @@ impl Connection {
         }
     }
 
-    fn wait(&mut self, now: u64, seconds: u64, progress: usize) {
-        self.deadline = now + ticks_in_seconds(seconds);
-        self.progress = progress;
-    }
-
-    fn close(&mut self, socket: &mut tcp::Socket<'static>, now: u64) {
-        socket.close();
-        self.state = State::Closing { thrown: 0 };
-        let left = socket.send_queue();
-        self.wait(now, if left > 0 { READ } else { LINGER }, left);
-    }
-
-    /// Gives back what an answer was made of that is sent, or will never be.
-    fn drop_answer(&mut self, windows: &mut Windows) {
-        if let State::Sending(outgoing) = replace(&mut self.state, State::Closing { thrown: 0 }) {
-            let (spare, window) = outgoing.into_parts();
-            // A long answer of the kernel's own is not worth keeping the room for.
-            if spare.capacity() <= SPARE_MAX {
-                self.spare = spare;
-            }
-            if let Some(window) = window {
-                windows.keep_response(window);
-            }
+    /// Its patience has ended: closes it in order, or says why, or breaks it off.
+    pub(crate) fn expire(&mut self, now: u64) {
+        if !self.outgoing.is_empty() {
+            self.state = State::Broken;
+            return;
+        }
+        match &self.state {
+            State::Head { .. } if self.input.is_empty() => self.close(now),
+            State::Head { .. } => self.answer(&Answer::TooSlow, false, now),
+            State::Body(incoming) if incoming.short_of_memory() => self.answer(&Answer::Full, false, now),
+            State::Body(_) => self.answer(&Answer::TooSlow, false, now),
+            State::Closing { .. } => self.state = State::Broken,
+            State::Running | State::Broken => {}
         }
     }
-}
 
-/// Takes bytes from the socket as long as a head could still be incomplete.
-fn receive_head(input: &mut Vec<u8>, socket: &mut tcp::Socket<'static>) {
-    if input.capacity() == 0 && socket.can_recv() {
-        // Once, so that it never grows beyond: the heap is measured for this.
-        input.reserve_exact(HEAD_MAX as usize);
+    fn wait_for_head(&mut self, now: u64) {
+        self.deadline = now + if self.input.is_empty() { IDLE } else { REQUEST };
     }
-    while socket.can_recv() && input.len() < HEAD_MAX as usize {
-        let room = HEAD_MAX as usize - input.len();
-        let taken = socket.recv(|bytes| {
-            let len = bytes.len().min(room);
-            input.extend_from_slice(&bytes[..len]);
-            (len, ())
-        });
-        if taken.is_err() {
-            return;
+
+    fn close(&mut self, now: u64) {
+        self.input = Vec::new();
+        self.state = State::Closing { thrown: 0 };
+        self.deadline = now + if self.outgoing.is_empty() { LINGER } else { READ };
+    }
+
+    fn drop_first(&mut self, windows: &mut Windows) {
+        if let Some(window) = self.outgoing.pop_front().and_then(Outgoing::into_window) {
+            windows.keep_response(window);
+        }
+    }
+
+    /// Gives back what it still holds.
+    pub(crate) fn drop_answers(&mut self, windows: &mut Windows) {
+        while !self.outgoing.is_empty() {
+            self.drop_first(windows);
         }
     }
 }

@@ -3,7 +3,6 @@
 use crate::catalog::{Catalog, Room};
 use crate::hw::window::{OutOfFrames, Window};
 use crate::windows::Windows;
-use alloc::vec::Vec;
 use mayfly_abi::ABI_VERSION;
 use mayfly_abi::domain::{REQUEST_BYTES, RequestHead, Span};
 use mayfly_abi::wire::Wire;
@@ -11,7 +10,6 @@ use mayfly_core::http::Reject;
 use mayfly_core::http::chunked::Decoder;
 use mayfly_core::http::head::{self, Framing, Head};
 use mayfly_core::image::RecordError;
-use smoltcp::socket::tcp;
 
 /// Why a request gets no further.
 pub(crate) enum Stop {
@@ -41,8 +39,8 @@ impl From<OutOfFrames> for Stop {
 
 /// Frames that a head may take: two pages of it, and a table.
 const HEAD_FRAMES: u64 = 4;
-/// Frames that what is taken at once of a body may take: a socket's buffer or the rest of a head's, and two tables.
-const BODY_FRAMES: u64 = 8;
+/// Frames that what is taken at once of a body may take: all that a client may send ahead, and two tables.
+const BODY_FRAMES: u64 = 20;
 
 /// How the end of the body is found.
 enum Rest {
@@ -108,38 +106,24 @@ impl Incoming {
         self.head.expect_continue && self.len == 0 && !matches!(self.rest, Rest::Bytes(0))
     }
 
-    /// Takes what has arrived: first what came with the head, then from the socket. True once the body is whole. While
-    /// invocations hold all memory it takes nothing, and the client has to wait.
-    pub(crate) fn receive(
-        &mut self,
-        input: &mut Vec<u8>,
-        socket: &mut tcp::Socket<'static>,
-        catalog: &mut Catalog,
-    ) -> Result<bool, Stop> {
-        let mut done = matches!(self.rest, Rest::Bytes(0));
-        if !done && !input.is_empty() {
-            if !self.has_room(catalog)? {
-                return Ok(false);
-            }
-            let (consumed, whole) = self.take(input, catalog)?;
-            input.drain(..consumed);
-            done = whole;
-        }
-        while !done && socket.can_recv() && self.has_room(catalog)? {
-            let taken = socket.recv(|bytes| match self.take(bytes, catalog) {
-                Ok((consumed, done)) => (consumed, Ok(done)),
-                Err(stop) => (0, Err(stop)),
-            });
-            match taken {
-                Ok(result) => done = result?,
-                // The peer has closed its side.
-                Err(_) => break,
-            }
-        }
-        Ok(done)
+    /// Whether no more is needed.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.rest, Rest::Bytes(0))
     }
 
-    /// Whether what a socket holds can be stored now. An error if it never can.
+    /// Takes bytes that have arrived: how many of them belong to the body, and whether it is whole. While invocations hold all
+    /// memory it takes none, and the client has to wait.
+    pub(crate) fn receive(&mut self, bytes: &[u8], catalog: &mut Catalog) -> Result<(usize, bool), Stop> {
+        if self.is_whole() {
+            return Ok((0, true));
+        }
+        if bytes.is_empty() || !self.has_room(catalog)? {
+            return Ok((0, false));
+        }
+        self.take(bytes, catalog)
+    }
+
+    /// Whether what a segment or a client's window holds can be stored now. An error if it never can.
     fn has_room(&mut self, catalog: &Catalog) -> Result<bool, Stop> {
         let room = catalog.room_for(BODY_FRAMES);
         self.short_of_memory = room == Room::Later;
@@ -149,11 +133,6 @@ impl Incoming {
     /// Whether it is not the client who is slow: there was no memory for more.
     pub(crate) fn short_of_memory(&self) -> bool {
         self.short_of_memory
-    }
-
-    /// Bytes of body so far, to see whether a slow client moves.
-    pub(crate) fn progress(&self) -> usize {
-        self.len
     }
 
     /// Takes bytes that belong to the body: how many, and whether it is whole.

@@ -1,12 +1,12 @@
-//! An answer on its way out: a head, and a body that is sent from the window where the function wrote it.
+//! An answer on its way out. It stays here, where the function wrote it, until the client has all of it.
 
 use crate::hw::window::Window;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 use mayfly_abi::domain::{RESPONSE_BODY, RESPONSE_HEADERS_MAX};
 use mayfly_core::http::answer::{ANSWER_MAX, Answer};
-use mayfly_core::http::response::{HEAD_ROOM, may_have_body, write_head};
-use smoltcp::socket::tcp;
+use mayfly_core::http::response::{CONTINUE, HEAD_ROOM, may_have_body, write_head};
 
 /// Where the function's header lines and body lie in its window.
 pub(crate) struct Response {
@@ -16,72 +16,83 @@ pub(crate) struct Response {
     pub(crate) window: Window,
 }
 
-/// An answer that is being sent.
-pub(crate) struct Outgoing {
-    head: Vec<u8>,
-    head_sent: usize,
-    body: Option<Body>,
+enum Bytes {
+    /// Written by a function, but for what the kernel added between its headers and its body.
+    Window(Window),
+    /// The kernel's own.
+    Buffer(Vec<u8>),
+    Fixed(&'static [u8]),
 }
 
-struct Body {
-    window: Window,
-    next: usize,
-    end: usize,
+/// An answer that is being sent.
+pub(crate) struct Outgoing {
+    bytes: Bytes,
+    /// What of them is still to reach the client.
+    left: Range<usize>,
 }
 
 impl Outgoing {
-    /// A function's response. `head` is a buffer to use; what it holds does not matter.
-    pub(crate) fn response(response: Response, mut head: Vec<u8>, head_only: bool, keep_alive: bool) -> Self {
-        let Response { status, headers_len, body_len, window } = response;
-        let headers = window.chunk(0, headers_len as usize);
-        head.clear();
-        head.resize(HEAD_ROOM + headers.len(), 0);
+    /// A function's response.
+    pub(crate) fn response(response: Response, head_only: bool, keep_alive: bool) -> Self {
+        let Response { status, headers_len, body_len, mut window } = response;
         let body_len = if may_have_body(status) { body_len } else { 0 };
-        let len = write_head(&mut head, status, headers, u64::from(body_len), keep_alive);
-        let Some(len) = len else { panic!("a response head outgrew its room") };
-        head.truncate(len);
+        let room = window.start_mut(RESPONSE_BODY as usize);
+        let start = write_head(room, headers_len as usize, status, u64::from(body_len), keep_alive);
         let end = RESPONSE_BODY as usize + if head_only { 0 } else { body_len as usize };
-        Self { head, head_sent: 0, body: Some(Body { window, next: RESPONSE_BODY as usize, end }) }
+        Self { bytes: Bytes::Window(window), left: start..end }
     }
 
     /// The kernel's own answer.
     pub(crate) fn answer(answer: &Answer<'_>, head_only: bool, keep_alive: bool) -> Self {
-        let mut head = vec![0; ANSWER_MAX];
-        let len = answer.write(&mut head, head_only, keep_alive);
-        head.truncate(len);
+        let mut room = vec![0; ANSWER_MAX];
+        let lies = answer.write(&mut room, head_only, keep_alive);
         // Room for the longest answer, of which most use a little.
-        head.shrink_to_fit();
-        Self { head, head_sent: 0, body: None }
+        let bytes = room[lies].to_vec();
+        Self { left: 0..bytes.len(), bytes: Bytes::Buffer(bytes) }
     }
 
-    /// Hands as much as fits to the socket. True once it has everything.
-    pub(crate) fn send(&mut self, socket: &mut tcp::Socket<'static>) -> bool {
-        while self.head_sent < self.head.len() {
-            match socket.send_slice(&self.head[self.head_sent..]) {
-                Ok(0) | Err(_) => return false,
-                Ok(sent) => self.head_sent += sent,
-            }
+    /// Leave to send a body.
+    pub(crate) fn leave() -> Self {
+        Self { bytes: Bytes::Fixed(CONTINUE), left: 0..CONTINUE.len() }
+    }
+
+    /// Bytes that are still to reach the client.
+    pub(crate) fn len(&self) -> usize {
+        self.left.len()
+    }
+
+    /// Copies what lies `offset` bytes behind the first of them, as far as there is any: how many bytes.
+    pub(crate) fn read(&self, offset: usize, out: &mut [u8]) -> usize {
+        let mut from = self.left.start + offset;
+        let end = self.left.end.min(from + out.len());
+        let mut done = 0;
+        while from < end {
+            let piece = match &self.bytes {
+                Bytes::Window(window) => window.chunk(from, end),
+                Bytes::Buffer(bytes) => &bytes[from..end],
+                Bytes::Fixed(bytes) => &bytes[from..end],
+            };
+            out[done..done + piece.len()].copy_from_slice(piece);
+            done += piece.len();
+            from += piece.len();
         }
-        let Some(body) = &mut self.body else { return true };
-        while body.next < body.end {
-            match socket.send_slice(body.window.chunk(body.next, body.end)) {
-                Ok(0) | Err(_) => return false,
-                Ok(sent) => body.next += sent,
-            }
+        done
+    }
+
+    /// The client has `len` more bytes.
+    pub(crate) fn advance(&mut self, len: usize) {
+        self.left.start += len;
+    }
+
+    /// The window that it was sent from.
+    pub(crate) fn into_window(self) -> Option<Window> {
+        match self.bytes {
+            Bytes::Window(window) => Some(window),
+            Bytes::Buffer(_) | Bytes::Fixed(_) => None,
         }
-        true
-    }
-
-    /// Bytes handed over so far, to see whether a slow client reads.
-    pub(crate) fn progress(&self) -> usize {
-        self.head_sent + self.body.as_ref().map_or(0, |body| body.next)
-    }
-
-    /// The buffer, and the window that the body was sent from.
-    pub(crate) fn into_parts(self) -> (Vec<u8>, Option<Window>) {
-        (self.head, self.body.map(|body| body.window))
     }
 }
 
-// The header lines are read as one chunk, so they must lie in one page.
-const _: () = assert!(RESPONSE_HEADERS_MAX <= mayfly_abi::PAGE);
+// The head is written in one piece, so that must lie in one page.
+const _: () = assert!(RESPONSE_BODY <= mayfly_abi::PAGE);
+const _: () = assert!(RESPONSE_HEADERS_MAX as usize + HEAD_ROOM <= RESPONSE_BODY as usize);

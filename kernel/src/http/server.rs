@@ -1,71 +1,307 @@
-//! All HTTP connections: which event belongs to which, and what each outcome means for a client.
+//! All connections: which segment and which event belongs to which, and when each is due.
 
-use super::connection::{Connection, Wants};
+use super::connection::{Connection, Means, Run};
 use super::outgoing::Response;
 use crate::catalog::Catalog;
-use crate::hw::ledger;
+use crate::hw::clock::nanos;
 use crate::hw::window::Window;
+use crate::hw::{ledger, random};
 use crate::invocation::{Event, Source};
-use crate::net::Net;
+use crate::net::{Net, PORT};
 use crate::windows::Windows;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use mayfly_abi::ledger::Phase;
 use mayfly_core::http::answer::Answer;
 use mayfly_core::image::Plan;
 use mayfly_core::outcome::Outcome;
-use smoltcp::iface::SocketHandle;
+use mayfly_core::tcp::handshake::Handshakes;
+use mayfly_core::tcp::reassembly::{Reassemblies, Reassembly};
+use mayfly_core::tcp::table::Table;
+use mayfly_core::tcp::wheel::Wheel;
+use mayfly_core::tcp::{Connection as Tcp, Flags, Frame, Header, Segment, State};
 
-/// A connection and its socket.
+/// Frames taken from the card in one round, so that others get their turn.
+const ROUND: usize = 64;
+/// There is one connection for so many page frames of the machine, at most.
+const FRAMES_EACH: u64 = 4;
+/// And buffers for what arrives early, one for so many.
+const FRAMES_EACH_EARLY: u64 = 512;
+/// Connections that are looked at when one is to make room for a new one.
+const LOOKED_AT: usize = 32;
+
+/// A connection, by both its halves.
 struct Open {
     /// Never used twice, so that a late outcome cannot reach the next connection in this place.
-    number: u64,
-    handle: SocketHandle,
-    connection: Connection,
+    source: u64,
+    tcp: Tcp,
+    http: Connection,
+    /// What arrived before what comes before it.
+    early: Option<Box<Reassembly>>,
+    /// It waits for the card to have room for more.
+    blocked: bool,
 }
 
 /// The connections.
 pub(crate) struct Server {
-    open: Vec<Open>,
+    table: Table,
+    handshakes: Handshakes,
+    wheel: Wheel,
+    early: Reassemblies,
+    open: Vec<Option<Box<Open>>>,
+    /// Places in `open` that are empty.
+    free: Vec<u16>,
     opened: u64,
+    blocked: VecDeque<u16>,
+    /// Where the next look for a connection that could go begins.
+    hand: usize,
+}
+
+/// What the server works with, beside its connections.
+pub(crate) struct Around<'a> {
+    pub(crate) net: &'a mut Net,
+    pub(crate) catalog: &'a mut Catalog,
+    pub(crate) windows: &'a mut Windows,
+    /// Where complete requests go.
+    pub(crate) events: &'a mut VecDeque<Event>,
 }
 
 impl Server {
-    pub(crate) const fn new() -> Self {
-        Self { open: Vec::new(), opened: 0 }
+    /// For a machine with so many page frames.
+    pub(crate) fn new(frames: u64) -> Self {
+        Self {
+            table: Table::new((frames / FRAMES_EACH) as usize, random::word()),
+            handshakes: Handshakes::new([random::word(), random::word()]),
+            wheel: Wheel::new(),
+            early: Reassemblies::new((frames / FRAMES_EACH_EARLY) as usize),
+            open: Vec::new(),
+            free: Vec::new(),
+            opened: 0,
+            blocked: VecDeque::new(),
+            hand: 0,
+        }
     }
 
-    /// Takes every connection as far as it goes; complete requests become events.
-    pub(crate) fn advance(
-        &mut self,
-        net: &mut Net,
-        catalog: &mut Catalog,
-        windows: &mut Windows,
-        events: &mut VecDeque<Event>,
-        now: u64,
-    ) {
-        while let Some(handle) = net.accept() {
-            self.open.push(Open { number: self.opened, handle, connection: Connection::new(now) });
-            self.opened += 1;
-            ledger::set_connections(self.open.len() as u64);
+    /// Takes what the card received: at most a round, so false means that there may be more.
+    pub(crate) fn receive(&mut self, around: &mut Around<'_>) -> bool {
+        around.net.acknowledge();
+        let mut now = 0;
+        for _ in 0..ROUND {
+            let Some(frame) = around.net.receive() else { return true };
+            if now == 0 {
+                now = nanos();
+            }
+            match around.net.parse(&frame) {
+                Frame::Tcp(segment) => self.segment(&segment, around, now),
+                Frame::Other => around.net.control(Some(&frame)),
+                Frame::Broken => {}
+            }
+            around.net.give_back(frame);
         }
-        let hurried = net.is_full();
-        let mut at = 0;
-        while let Some(open) = self.open.get_mut(at) {
-            match open.connection.step(net.socket(open.handle), catalog, windows, now, hurried) {
-                Wants::Nothing => at += 1,
-                Wants::Run(function, request, request_len) => {
-                    ledger::stamp(Phase::Request);
-                    events.push_back(Event { source: Source(open.number), function, request, request_len });
-                    at += 1;
+        false
+    }
+
+    /// Does what time has brought.
+    pub(crate) fn tick(&mut self, around: &mut Around<'_>) {
+        let now = nanos();
+        while let Some(number) = self.wheel.due(now) {
+            let Some(open) = &mut self.open[usize::from(number)] else { continue };
+            if open.tcp.wake_at() <= now {
+                open.tcp.tick(now);
+            }
+            if open.http.deadline() <= now {
+                open.http.expire(now);
+            }
+            self.settle(number, around, now);
+        }
+    }
+
+    /// Whether connections wait for the card.
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.blocked.is_empty()
+    }
+
+    /// Goes on with connections that waited for the card, as far as it has room.
+    pub(crate) fn unblock(&mut self, around: &mut Around<'_>) {
+        while let Some(&number) = self.blocked.front() {
+            if !around.net.is_ready() {
+                return;
+            }
+            self.blocked.pop_front();
+            if let Some(open) = &mut self.open[usize::from(number)] {
+                open.blocked = false;
+                self.settle(number, around, nanos());
+            }
+        }
+    }
+
+    /// When [`Server::tick`] is due, in nanoseconds.
+    pub(crate) fn wake_at(&self) -> u64 {
+        self.wheel.next()
+    }
+
+    fn segment(&mut self, segment: &Segment<'_>, around: &mut Around<'_>, now: u64) {
+        let known = if segment.port == PORT { self.table.find(segment.remote) } else { None };
+        let Some(number) = known else { return self.stranger(segment, around, now) };
+        let Some(open) = &mut self.open[usize::from(number)] else { return };
+        if segment.flags.has(Flags::SYN) && open.tcp.gives_way_to(segment) {
+            self.forget(number, around.windows);
+            return self.stranger(segment, around, now);
+        }
+        let received = open.tcp.receive(segment, now);
+        let mut means = Means { catalog: around.catalog, windows: around.windows, now };
+        if received.acked > 0 {
+            open.http.acknowledged(received.acked, &mut means);
+        }
+        if let Some((behind, data)) = received.later {
+            if open.early.is_none() {
+                open.early = self.early.take();
+            }
+            if let Some(early) = &mut open.early {
+                early.keep(behind, data);
+            }
+        }
+        let mut run = None;
+        if !received.data.is_empty() {
+            let taken;
+            (taken, run) = open.http.receive(received.data, &mut means);
+            open.tcp.took(taken as u32, now);
+            if let Some(mut early) = open.early.take() {
+                let mut kept = early.advance(taken as u32);
+                while kept && !early.next().is_empty() {
+                    let (taken, next) = open.http.receive(early.next(), &mut means);
+                    run = run.or(next);
+                    if taken == 0 {
+                        break;
+                    }
+                    open.tcp.took(taken as u32, now);
+                    kept = early.advance(taken as u32);
                 }
-                Wants::Release => {
-                    net.release(open.handle);
-                    self.open.swap_remove(at);
-                    ledger::set_connections(self.open.len() as u64);
+                if kept {
+                    open.early = Some(early);
+                } else {
+                    self.early.give_back(early);
                 }
             }
         }
+        if let Some(run) = run {
+            push(run, open.source, around.events);
+        }
+        self.settle(number, around, now);
+    }
+
+    /// Takes a segment that belongs to no connection.
+    fn stranger(&mut self, segment: &Segment<'_>, around: &mut Around<'_>, now: u64) {
+        let Segment { flags, .. } = *segment;
+        if flags.has(Flags::RST) {
+            return;
+        }
+        if segment.port == PORT && flags.has(Flags::SYN) && !flags.has(Flags::ACK) {
+            ledger::stamp(Phase::Syn);
+            // Without room it is as good as lost: the client comes again.
+            if self.make_room(segment, around, now) {
+                let answer = self.handshakes.answer(segment, now);
+                around.net.send(&answer, 0, |_| {});
+            }
+            return;
+        }
+        let ends_handshake = segment.port == PORT && flags.has(Flags::ACK) && !flags.has(Flags::SYN);
+        if ends_handshake {
+            if !self.make_room(segment, around, now) {
+                return;
+            }
+            if let Some(opening) = self.handshakes.finish(segment, now) {
+                self.opened += 1;
+                let number = self.free.pop().unwrap_or_else(|| {
+                    self.open.push(None);
+                    (self.open.len() - 1) as u16
+                });
+                self.table.insert(segment.remote, number);
+                self.open[usize::from(number)] = Some(Box::new(Open {
+                    source: self.opened << 16 | u64::from(number),
+                    tcp: Tcp::new(&opening, segment.window, now),
+                    http: Connection::new(now),
+                    early: None,
+                    blocked: false,
+                }));
+                ledger::set_connections(self.table.len() as u64);
+                return self.segment(segment, around, now);
+            }
+        }
+        around.net.send(&Header::reset(segment), 0, |_| {});
+    }
+
+    /// Whether there is room for a connection, made by forgetting one that only waits if there is need.
+    fn make_room(&mut self, segment: &Segment<'_>, around: &mut Around<'_>, now: u64) -> bool {
+        if self.table.has_room_for(segment.remote.address) {
+            return true;
+        }
+        for _ in 0..LOOKED_AT.min(self.open.len()) {
+            self.hand = (self.hand + 1) % self.open.len();
+            let Some(open) = &mut self.open[self.hand] else { continue };
+            let number = self.hand as u16;
+            if open.tcp.state() == State::TimeWait {
+                self.forget(number, around.windows);
+                return true;
+            }
+            if open.http.is_idle() && open.tcp.is_quiet(now) {
+                open.tcp.abort();
+                self.settle(number, around, now);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Does for a connection what can be done now: its next request, what is to be sent, its timer, its end.
+    fn settle(&mut self, number: u16, around: &mut Around<'_>, now: u64) {
+        let Some(open) = &mut self.open[usize::from(number)] else { return };
+        let mut means = Means { catalog: around.catalog, windows: around.windows, now };
+        if let Some(run) = open.http.resume(&mut means) {
+            push(run, open.source, around.events);
+        }
+        if open.tcp.peer_closed() {
+            open.http.end_of_input(&mut means);
+        }
+        open.tcp.write(open.http.take_written());
+        if open.http.is_closing() {
+            open.tcp.close();
+        } else if open.http.is_broken() {
+            open.tcp.abort();
+        }
+        open.tcp.set_room(open.http.room());
+        let local = around.net.local();
+        while !open.blocked {
+            if !around.net.is_ready() {
+                open.blocked = true;
+                self.blocked.push_back(number);
+                break;
+            }
+            let Some(segment) = open.tcp.transmit(&local, now) else { break };
+            let http = &open.http;
+            around.net.send(&segment.header, segment.len as usize, |out| http.read(segment.offset as usize, out));
+        }
+        if open.tcp.state() == State::Closed && !open.blocked {
+            return self.forget(number, around.windows);
+        }
+        self.wheel.set(number, open.tcp.wake_at().min(open.http.deadline()));
+    }
+
+    /// Forgets a connection.
+    fn forget(&mut self, number: u16, windows: &mut Windows) {
+        let Some(mut open) = self.open[usize::from(number)].take() else { return };
+        open.http.drop_answers(windows);
+        if let Some(early) = open.early {
+            self.early.give_back(early);
+        }
+        if open.blocked {
+            self.blocked.retain(|other| *other != number);
+        }
+        self.table.remove(open.tcp.remote());
+        self.wheel.unset(number);
+        self.free.push(number);
+        ledger::set_connections(self.table.len() as u64);
     }
 
     /// Tells the client what became of its request. `id` is the number under which the console has more. Returns the
@@ -77,14 +313,17 @@ impl Server {
         response: Option<Window>,
         plan: &Plan<'_>,
         id: u64,
-        now: u64,
+        around: &mut Around<'_>,
     ) -> Option<Window> {
-        let Some(open) = self.open.iter_mut().find(|open| open.number == event.0) else { return response };
+        let (number, now) = (event.0 as u16, nanos());
+        let open = self.open.get_mut(usize::from(number)).and_then(Option::as_mut);
+        let Some(open) = open.filter(|open| open.source == event.0) else { return response };
         let function = plan.name;
         let answer = match *outcome {
             Outcome::Done { status, headers_len, body_len } => {
                 let Some(window) = response else { panic!("a response came without its window") };
-                open.connection.respond(Response { status, headers_len, body_len, window }, now);
+                open.http.respond(Response { status, headers_len, body_len, window }, now);
+                self.settle(number, around, now);
                 return None;
             }
             Outcome::Killed(fault) => Answer::Broke { function, fault: fault.name(), id },
@@ -92,12 +331,14 @@ impl Server {
             Outcome::OutOfMemory => Answer::OutOfMemory { function, limit_pages: plan.limits.memory_pages, id },
             Outcome::Exhausted => Answer::Full,
         };
-        open.connection.answer(&answer, true, now);
+        open.http.answer(&answer, true, now);
+        self.settle(number, around, now);
         response
     }
+}
 
-    /// When a connection next loses its patience, in ticks.
-    pub(crate) fn wake_at(&self) -> u64 {
-        self.open.iter().map(|open| open.connection.deadline()).min().unwrap_or(u64::MAX)
-    }
+fn push(run: Run, source: u64, events: &mut VecDeque<Event>) {
+    let Run { function, request, request_len } = run;
+    ledger::stamp(Phase::Request);
+    events.push_back(Event { source: Source(source), function, request, request_len });
 }

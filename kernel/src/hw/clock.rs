@@ -86,11 +86,6 @@ pub(super) fn timer_counts(ticks: u64) -> u64 {
     rates().timer.nanos(ticks)
 }
 
-/// TSC ticks in so many seconds.
-pub(crate) fn ticks_in_seconds(seconds: u64) -> u64 {
-    seconds.saturating_mul(rates().tsc.hz())
-}
-
 /// Nanoseconds since the machine started to count.
 pub(crate) fn nanos() -> u64 {
     rates().tsc.nanos(cpu::ticks())

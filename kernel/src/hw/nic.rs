@@ -1,71 +1,100 @@
-//! The network card, as smoltcp wants to see one: virtio-net over MMIO. (virtio 1.2: 5.1)
+//! The network card: virtio-net over MMIO. Frames lie in buffers that change owner, and are not copied. (virtio 1.2: 5.1)
 
 use super::memory::{self, Memory};
 use super::traps::{self, Traps};
-use super::virtio::{Queue, Transport, Unusable, VERSION_1};
-use super::{apic, ledger};
+use super::virtio::{EVENT_IDX, Queue, Transport, Unusable, VERSION_1};
+use super::apic;
+use alloc::boxed::Box;
+use core::ops::Deref;
 use mayfly_abi::PAGE;
-use mayfly_abi::ledger::Phase;
 use mayfly_core::command_line::Device;
-use smoltcp::phy::{self, DeviceCapabilities, Medium};
-use smoltcp::time::Instant;
 
 /// Device number of a network card.
 const NETWORK_CARD: u32 = 1;
-/// VIRTIO_NET_F_MAC: the card has an address (5.1.3).
+/// VIRTIO_NET_F_CSUM, F_GUEST_CSUM: the card completes checksums, and may leave them to whoever it got a frame from (5.1.3).
+const CHECKSUM: u64 = 1;
+const GUEST_CHECKSUM: u64 = 1 << 1;
+/// VIRTIO_NET_F_MAC: the card has an address.
 const MAC: u64 = 1 << 5;
-/// The header before each frame (5.1.6); nothing in it is used.
+/// The header before each frame (5.1.6).
 const HEADER: usize = 12;
+/// In its flags: the checksum is to be completed, or was found right.
+const NEEDS_CHECKSUM: u8 = 1;
+const CHECKED: u8 = 2;
 /// Bytes of a buffer; a frame of the usual MTU with header fits.
 const BUFFER: usize = 2048;
-const FRAME_MAX: usize = 1514;
+/// Most bytes of a frame.
+pub(crate) const FRAME_MAX: usize = 1514;
 
-/// Buffers of one direction, by number.
-struct Buffers(&'static mut [u8]);
+type Buffer = [u8; BUFFER];
 
-impl Buffers {
-    fn new(queue: &mut Queue, device_writes: bool) -> Result<Self, Unusable> {
+/// The buffers of one queue that are not with the card.
+type Buffers = Box<[Option<&'static mut Buffer>; Queue::LEN as usize]>;
+
+/// A queue with a buffer for each descriptor.
+struct Direction {
+    queue: Queue,
+    buffers: Buffers,
+}
+
+impl Direction {
+    fn new(mut queue: Queue, device_writes: bool) -> Result<Self, Unusable> {
         let pages = u64::from(Queue::LEN) * BUFFER as u64 / PAGE;
         let memory = memory::forever(pages).ok_or(Unusable::Refused)?;
         let start = memory::physical(memory);
-        for number in 0..Queue::LEN {
+        let mut buffers = Box::new([const { None }; Queue::LEN as usize]);
+        for ((number, slot), buffer) in (0..).zip(buffers.iter_mut()).zip(memory.as_chunks_mut().0) {
             queue.describe(number, start + u64::from(number) * BUFFER as u64, BUFFER as u32, device_writes);
+            *slot = Some(buffer);
         }
-        Ok(Self(memory))
+        Ok(Self { queue, buffers })
     }
 
-    fn get(&mut self, number: u16) -> &mut [u8] {
-        let start = usize::from(number) * BUFFER;
-        &mut self.0[start..start + BUFFER]
+    /// Takes a buffer back that the card is done with. What the card says is checked: a number that it does not have would
+    /// be another owner's buffer, a length beyond the buffer somebody else's memory.
+    fn take(&mut self) -> Option<(u16, usize, &'static mut Buffer)> {
+        let (number, len) = self.queue.take()?;
+        let number = u16::try_from(number).ok()?;
+        let buffer = self.buffers.get_mut(usize::from(number))?.take()?;
+        Some((number, (len as usize).clamp(HEADER, BUFFER), buffer))
     }
 }
 
-/// The receiving half.
-struct Receiver {
-    queue: Queue,
-    buffers: Buffers,
-    /// ARP and SYN are yet to be stamped in the ledger.
-    curious: bool,
-    /// Nobody listens: who wants to connect shall try again.
-    drop_syns: bool,
+/// A frame that the card has received, and the right to its buffer until [`Nic::give_back`].
+#[must_use]
+pub(crate) struct Received {
+    number: u16,
+    len: usize,
+    buffer: &'static mut Buffer,
 }
 
-/// The sending half.
-struct Sender {
-    queue: Queue,
-    buffers: Buffers,
-    /// Buffers that were never used, from this number up, are taken before any comes back.
-    unused: u16,
-    /// The buffer for the next frame.
-    spare: Option<u16>,
+impl Received {
+    /// Whether the card vouches for the checksum of what the frame holds.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.buffer[0] & (NEEDS_CHECKSUM | CHECKED) != 0
+    }
+}
+
+impl Deref for Received {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.buffer[HEADER..self.len]
+    }
 }
 
 /// The card.
 pub(crate) struct Nic {
     transport: Transport,
     address: [u8; 6],
-    receiver: Receiver,
-    sender: Sender,
+    /// It completes the checksums of what is sent.
+    offload: bool,
+    receiver: Direction,
+    sender: Direction,
+    /// Sending buffers from this number up were never used.
+    unused: u16,
+    /// The buffer for the next frame.
+    spare: Option<(u16, &'static mut Buffer)>,
 }
 
 /// Finds the card among the devices that the command line names, and starts it.
@@ -83,25 +112,19 @@ pub(crate) fn init(devices: &[Device], memory: &Memory, _: &Traps) -> Result<Nic
 }
 
 fn start(transport: Transport, irq: u32, memory: &Memory) -> Result<Nic, Unusable> {
-    transport.negotiate(VERSION_1 | MAC)?;
-    let mut receive = transport.queue(0, memory)?;
-    let mut send = transport.queue(1, memory)?;
-    let receive_buffers = Buffers::new(&mut receive, true)?;
-    let send_buffers = Buffers::new(&mut send, false)?;
+    let agreed = transport.negotiate(VERSION_1 | EVENT_IDX | MAC | CHECKSUM | GUEST_CHECKSUM)?;
+    let mut receiver = Direction::new(transport.queue(0, agreed, memory)?, true)?;
+    let mut sender = Direction::new(transport.queue(1, agreed, memory)?, false)?;
     for number in 0..Queue::LEN {
-        receive.offer(number);
+        receiver.queue.offer(number);
     }
-    send.be_quiet();
-    receive.be_quiet();
+    sender.queue.be_quiet();
+    receiver.queue.be_quiet();
     apic::route(irq, traps::NIC);
     transport.start();
-    receive.notify();
-    Ok(Nic {
-        transport,
-        address: transport.configuration(),
-        receiver: Receiver { queue: receive, buffers: receive_buffers, curious: true, drop_syns: false },
-        sender: Sender { queue: send, buffers: send_buffers, unused: 0, spare: None },
-    })
+    receiver.queue.notify();
+    let (address, offload) = (transport.configuration(), agreed & CHECKSUM != 0);
+    Ok(Nic { transport, address, offload, receiver, sender, unused: 0, spare: None })
 }
 
 impl Nic {
@@ -115,6 +138,24 @@ impl Nic {
         if traps::take_nic_interrupt() {
             self.transport.acknowledge();
         }
+    }
+
+    /// Whether a frame has arrived.
+    pub(crate) fn has_received(&self) -> bool {
+        self.receiver.queue.has_used()
+    }
+
+    /// The next frame that has arrived.
+    pub(crate) fn receive(&mut self) -> Option<Received> {
+        let (number, len, buffer) = self.receiver.take()?;
+        Some(Received { number, len, buffer })
+    }
+
+    /// Lets the card have a frame's buffer for another one.
+    pub(crate) fn give_back(&mut self, received: Received) {
+        let number = received.number;
+        self.receiver.buffers[usize::from(number)] = Some(received.buffer);
+        self.receiver.queue.offer(number);
     }
 
     /// Tells the card about the frames and buffers it was given.
@@ -133,126 +174,34 @@ impl Nic {
         self.receiver.queue.be_quiet();
     }
 
-    /// Whether to lose frames that would open a connection.
-    pub(crate) fn drop_syns(&mut self, drop: bool) {
-        self.receiver.drop_syns = drop;
-    }
-
-    /// Sends a frame that nobody asked for. Dropped if the card is busy.
-    pub(crate) fn send(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) {
-        if self.sender.ready() {
-            self.sender.send(len, fill);
-        }
-    }
-}
-
-impl Sender {
-    /// Whether a frame can be sent now: a buffer that was never used, or one that the card is done with.
-    fn ready(&mut self) -> bool {
+    /// Whether a frame can be sent now. Buffers that the card is done with are only asked for when no other is left.
+    pub(crate) fn is_ready(&mut self) -> bool {
         if self.spare.is_none() {
             self.spare = if self.unused < Queue::LEN {
                 self.unused += 1;
-                Some(self.unused - 1)
+                self.sender.buffers[usize::from(self.unused - 1)].take().map(|buffer| (self.unused - 1, buffer))
             } else {
-                self.queue
-                    .take()
-                    .and_then(|(number, _)| u16::try_from(number).ok())
-                    .filter(|number| *number < Queue::LEN)
+                self.sender.take().map(|(number, _, buffer)| (number, buffer))
             };
         }
         self.spare.is_some()
     }
 
-    fn send<R>(&mut self, len: usize, fill: impl FnOnce(&mut [u8]) -> R) -> R {
-        let Some(number) = self.spare.take() else { panic!("a frame is sent without a buffer for it") };
-        let buffer = self.buffers.get(number);
-        // The header stays as it was made: zeros.
-        let result = fill(&mut buffer[HEADER..HEADER + len]);
-        self.queue.set_len(number, (HEADER + len) as u32);
-        self.queue.offer(number);
-        result
-    }
-}
-
-/// A received frame.
-pub(crate) struct RxToken<'a> {
-    receiver: &'a mut Receiver,
-    number: u16,
-    len: usize,
-}
-
-/// Room for a frame to send.
-pub(crate) struct TxToken<'a>(&'a mut Sender);
-
-impl phy::Device for Nic {
-    type RxToken<'a> = RxToken<'a>;
-    type TxToken<'a> = TxToken<'a>;
-
-    fn receive(&mut self, _: Instant) -> Option<(RxToken<'_>, TxToken<'_>)> {
-        if !self.sender.ready() {
-            return None;
+    /// Sends the frame of `len` bytes that `fill` writes, if [`Nic::is_ready`]: else it is lost. `checksum` tells `fill` that
+    /// the card completes a checksum, `start` bytes into the frame and `offset` bytes into what it covers.
+    pub(crate) fn send(&mut self, len: usize, checksum: Option<(u16, u16)>, fill: impl FnOnce(&mut [u8], bool)) {
+        if !self.is_ready() {
+            return;
         }
-        let (number, len) = self.receiver.queue.take()?;
-        // What the card says is checked: a wrong number would be another buffer, a wrong length beyond it.
-        let number = u16::try_from(number).ok().filter(|number| *number < Queue::LEN)?;
-        let len = (len as usize).clamp(HEADER, BUFFER) - HEADER;
-        Some((RxToken { receiver: &mut self.receiver, number, len }, TxToken(&mut self.sender)))
+        let Some((number, buffer)) = self.spare.take() else { return };
+        let checksum = checksum.filter(|_| self.offload);
+        let (flags, (start, offset)) = (u8::from(checksum.is_some()) * NEEDS_CHECKSUM, checksum.unwrap_or_default());
+        buffer[0] = flags;
+        buffer[6..8].copy_from_slice(&start.to_le_bytes());
+        buffer[8..10].copy_from_slice(&offset.to_le_bytes());
+        fill(&mut buffer[HEADER..HEADER + len], checksum.is_some());
+        self.sender.buffers[usize::from(number)] = Some(buffer);
+        self.sender.queue.set_len(number, (HEADER + len) as u32);
+        self.sender.queue.offer(number);
     }
-
-    fn transmit(&mut self, _: Instant) -> Option<TxToken<'_>> {
-        self.sender.ready().then_some(TxToken(&mut self.sender))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ethernet;
-        capabilities.max_transmission_unit = FRAME_MAX;
-        capabilities
-    }
-}
-
-impl phy::RxToken for RxToken<'_> {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, handle: F) -> R {
-        let buffer = self.receiver.buffers.get(self.number);
-        let mut frame = &buffer[HEADER..HEADER + self.len];
-        if self.receiver.curious {
-            self.receiver.curious = note(frame);
-        }
-        if self.receiver.drop_syns && opens_connection(frame) {
-            frame = &[];
-        }
-        let result = handle(frame);
-        self.receiver.queue.offer(self.number);
-        result
-    }
-}
-
-impl phy::TxToken for TxToken<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, fill: F) -> R {
-        self.0.send(len, fill)
-    }
-}
-
-/// Stamps the first ARP and the first SYN. False once the SYN was seen.
-fn note(frame: &[u8]) -> bool {
-    // The EtherType of ARP.
-    if frame.get(12..14) == Some(&[8, 6]) {
-        ledger::stamp(Phase::Arp);
-    }
-    let opens = opens_connection(frame);
-    if opens {
-        ledger::stamp(Phase::Syn);
-    }
-    !opens
-}
-
-/// Whether a frame is a TCP segment with SYN and without ACK, in an IPv4 packet without options as SYNs are.
-fn opens_connection(frame: &[u8]) -> bool {
-    const IPV4: [u8; 2] = [8, 0];
-    const TCP: u8 = 6;
-    const SYN: u8 = 0x02;
-    const ACK: u8 = 0x10;
-    frame.get(12..14) == Some(&IPV4)
-        && frame.get(23) == Some(&TCP)
-        && frame.get(47).is_some_and(|flags| flags & (SYN | ACK) == SYN)
 }

@@ -40,6 +40,8 @@ const FEATURES_OK: u32 = 8;
 
 /// VIRTIO_F_VERSION_1: the modern layout (6).
 pub(crate) const VERSION_1: u64 = 1 << 32;
+/// VIRTIO_F_EVENT_IDX: each side says after which buffer it wants to be told (2.7.7, 2.7.10).
+pub(crate) const EVENT_IDX: u64 = 1 << 29;
 
 /// A descriptor that the device writes to (2.7.5).
 const WRITE: u16 = 2;
@@ -96,16 +98,19 @@ impl Transport {
         self.write(offset + 4, (address >> 32) as u32);
     }
 
-    /// Agrees on those of the `wanted` features that the device offers (3.1.1). [`VERSION_1`] must be among them.
-    pub(crate) fn negotiate(self, wanted: u64) -> Result<(), Unusable> {
+    /// Agrees on those of the `wanted` features that the device offers (3.1.1), and says which. [`VERSION_1`] must be among
+    /// them.
+    pub(crate) fn negotiate(self, wanted: u64) -> Result<u64, Unusable> {
+        let mut agreed = 0;
         for half in 0..2 {
             self.write(register::DEVICE_FEATURES_SELECT, half);
-            let offered = self.read(register::DEVICE_FEATURES);
+            let both = self.read(register::DEVICE_FEATURES) & (wanted >> (32 * half)) as u32;
             self.write(register::DRIVER_FEATURES_SELECT, half);
-            self.write(register::DRIVER_FEATURES, offered & (wanted >> (32 * half)) as u32);
+            self.write(register::DRIVER_FEATURES, both);
+            agreed |= u64::from(both) << (32 * half);
         }
         self.write(register::STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
-        if self.read(register::STATUS) & FEATURES_OK == 0 { Err(Unusable::Refused) } else { Ok(()) }
+        if self.read(register::STATUS) & FEATURES_OK == 0 { Err(Unusable::Refused) } else { Ok(agreed) }
     }
 
     /// Tells the device that it can start.
@@ -128,8 +133,8 @@ impl Transport {
         })
     }
 
-    /// Sets queue number `index` up with [`Queue::LEN`] descriptors.
-    pub(crate) fn queue(self, index: u32, _: &Memory) -> Result<Queue, Unusable> {
+    /// Sets queue number `index` up with [`Queue::LEN`] descriptors. `agreed`: the device's features.
+    pub(crate) fn queue(self, index: u32, agreed: u64, _: &Memory) -> Result<Queue, Unusable> {
         self.write(register::QUEUE_SELECT, index);
         if self.read(register::QUEUE_LEN_MAX) < Queue::LEN as u32 {
             return Err(Unusable::Refused);
@@ -141,19 +146,26 @@ impl Transport {
         self.write_address(register::QUEUE_AVAILABLE, start + AVAILABLE as u64);
         self.write_address(register::QUEUE_USED, start + USED as u64);
         self.write(register::QUEUE_READY, 1);
-        Ok(Queue { transport: self, index, rings: NonNull::from(rings).cast(), available: 0, seen: 0, told: 0 })
+        let (rings, events) = (NonNull::from(rings).cast(), agreed & EVENT_IDX != 0);
+        Ok(Queue { transport: self, index, rings, events, available: 0, seen: 0, told: 0 })
     }
 }
 
 /// Offsets of the rings in a queue's memory: descriptors first, then these two (2.7).
 const AVAILABLE: usize = PAGE as usize;
 const USED: usize = AVAILABLE + 1024;
+/// Behind the rings: after which used buffer the driver wants an interrupt, and after which available one the device wants
+/// to be told (2.7.6, 2.7.8).
+const USED_EVENT: usize = AVAILABLE + 4 + 2 * Queue::LEN as usize;
+const AVAILABLE_EVENT: usize = USED + 4 + 8 * Queue::LEN as usize;
 
 /// A split queue whose descriptors stand for themselves: descriptor `n` always means the caller's buffer `n`.
 pub(crate) struct Queue {
     transport: Transport,
     index: u32,
     rings: NonNull<u8>,
+    /// Both sides say when they want to be told, not only whether.
+    events: bool,
     /// Buffers ever made available, used ones taken back, and of how many the device was told; all wrap.
     available: u16,
     seen: u16,
@@ -199,13 +211,20 @@ impl Queue {
 
     /// Tells the device about what was offered since the last time, if it wants to know.
     pub(crate) fn notify(&mut self) {
-        if self.told == self.available {
+        let told = core::mem::replace(&mut self.told, self.available);
+        let new = self.available.wrapping_sub(told);
+        if new == 0 {
             return;
         }
-        self.told = self.available;
         // The index before the question whether it matters (2.7.13.4).
         fence(Ordering::SeqCst);
-        if self.place::<u16>(USED).read() & QUIET == 0 {
+        let wanted = if self.events {
+            // Whether the buffer it waits for is among the new ones (2.7.7.2, vring_need_event).
+            self.available.wrapping_sub(self.place::<u16>(AVAILABLE_EVENT).read()).wrapping_sub(1) < new
+        } else {
+            self.place::<u16>(USED).read() & QUIET == 0
+        };
+        if wanted {
             self.transport.write(register::QUEUE_NOTIFY, self.index);
         }
     }
@@ -223,16 +242,30 @@ impl Queue {
         Some((self.place::<u32>(at).read(), self.place::<u32>(at + 4).read()))
     }
 
-    /// Asks the device not to interrupt for this queue.
-    pub(crate) fn be_quiet(&mut self) {
-        self.place::<u16>(AVAILABLE).write(QUIET);
+    /// Whether the device is done with a buffer that was not taken back yet.
+    pub(crate) fn has_used(&self) -> bool {
+        self.place::<u16>(USED + 2).read() != self.seen
     }
 
-    /// Asks the device to interrupt from now on. False if there is something already, for which it will not.
+    /// Asks the device not to interrupt for this queue.
+    pub(crate) fn be_quiet(&mut self) {
+        if self.events {
+            // After a buffer that is as far away as can be. Where interrupts were asked for, one at most still comes.
+            self.place::<u16>(USED_EVENT).write(self.seen.wrapping_add(1 << 15));
+        } else {
+            self.place::<u16>(AVAILABLE).write(QUIET);
+        }
+    }
+
+    /// Asks the device to interrupt once there is something. False if there is something already, for which it will not.
     pub(crate) fn be_loud(&mut self) -> bool {
-        self.place::<u16>(AVAILABLE).write(0);
+        if self.events {
+            self.place::<u16>(USED_EVENT).write(self.seen);
+        } else {
+            self.place::<u16>(AVAILABLE).write(0);
+        }
         // The wish before the look (2.7.7.2).
         fence(Ordering::SeqCst);
-        self.place::<u16>(USED + 2).read() == self.seen
+        !self.has_used()
     }
 }

@@ -85,6 +85,13 @@ impl Window {
         Ok(())
     }
 
+    /// The first `len` bytes, of the first page, to be changed.
+    pub(crate) fn start_mut(&mut self, len: usize) -> &mut [u8] {
+        self.written = self.written.max(len);
+        // The first page is always there.
+        &mut self.frames[0].1[..len]
+    }
+
     /// As much of the bytes `offset..end` as lies in one page.
     pub(crate) fn chunk(&self, offset: usize, end: usize) -> &[u8] {
         let at = offset % PAGE_LEN;

@@ -1,5 +1,7 @@
 //! The kernel's own answers: plain text, one sentence, and whose fault it is in the status.
 
+use core::ops::Range;
+
 use super::response::{HEAD_ROOM, write_head};
 use super::{Method, Reject};
 use crate::image::Image;
@@ -72,20 +74,19 @@ impl Answer<'_> {
         }
     }
 
-    /// Writes head and body to the start of `out`, and says how many bytes they have. `head_only` answers HEAD.
+    /// Writes head and body into `out`, and says where in it they lie. `head_only` answers HEAD.
     ///
     /// With [`ANSWER_MAX`] bytes of room the answer is whole. With less, its text is cut, but it stays well-formed
     /// down to 256 bytes; below that nothing is written.
-    pub fn write(&self, out: &mut [u8], head_only: bool, keep_alive: bool) -> usize {
+    pub fn write(&self, out: &mut [u8], head_only: bool, keep_alive: bool) -> Range<usize> {
         let Some((head_room, body_room)) = out.split_at_mut_checked(HEAD_MAX) else {
-            return 0;
+            return 0..0;
         };
         let mut body = Writer::new(body_room);
         self.write_body(&mut body);
         let body_len = body.written();
 
-        let mut extra = [0; 128];
-        let mut headers = Writer::new(&mut extra);
+        let mut headers = Writer::new(head_room);
         headers.bytes(b"Content-Type: text/plain; charset=utf-8\r\n");
         match self.status() {
             405 => {
@@ -97,15 +98,8 @@ impl Answer<'_> {
             _ => {}
         }
         let headers_len = headers.written();
-        let Some(head_len) = write_head(head_room, self.status(), &extra[..headers_len], body_len as u64, keep_alive)
-        else {
-            return 0;
-        };
-        if head_only {
-            return head_len;
-        }
-        out.copy_within(HEAD_MAX..HEAD_MAX + body_len, head_len);
-        head_len + body_len
+        let start = write_head(head_room, headers_len, self.status(), body_len as u64, keep_alive);
+        start..HEAD_MAX + if head_only { 0 } else { body_len }
     }
 
     fn write_body(&self, body: &mut Writer<'_>) {

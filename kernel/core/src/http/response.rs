@@ -1,7 +1,6 @@
 //! The head of a response, and the check of what a function wants in it.
 
 use super::bytes::{is_token, value_len};
-use crate::writer::Writer;
 
 /// Most bytes that [`write_head`] adds to the function's own headers.
 pub const HEAD_ROOM: usize = 128;
@@ -13,30 +12,51 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const RESERVED: [&[u8]; 7] =
     [b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade", b"trailer", b"date"];
 
-/// Writes a response head to the start of `out`, and says how many bytes it has. `None` if it does not fit.
+/// Writes a response head that ends where `room` ends, and says where in `room` it begins.
 ///
-/// `headers` are the function's own lines, for which [`check_headers`] holds. `body_len` is the length of the body,
-/// also where it is not sent in answer to HEAD. There is no Date: this server has no clock (RFC 9110, 6.6.1).
-pub fn write_head(out: &mut [u8], status: u16, headers: &[u8], body_len: u64, keep_alive: bool) -> Option<usize> {
-    let mut head = Writer::new(out);
+/// The function's own header lines, for which [`check_headers`] holds, are the first `headers_len` bytes of `room`, which has
+/// at least [`HEAD_ROOM`] more; they are moved to where they belong. `body_len` is the length of the body, also where it is
+/// not sent in answer to HEAD. There is no Date: this server has no clock (RFC 9110, 6.6.1).
+pub fn write_head(room: &mut [u8], headers_len: usize, status: u16, body_len: u64, keep_alive: bool) -> usize {
+    // From its end to its start, so that no length has to be known before.
+    let mut at = room.len();
+    prepend(room, &mut at, if keep_alive { b"Connection: keep-alive\r\n\r\n" } else { b"Connection: close\r\n\r\n" });
+    if !matches!(status, 204 | 304) {
+        prepend(room, &mut at, b"\r\n");
+        prepend_decimal(room, &mut at, body_len);
+        prepend(room, &mut at, b"Content-Length: ");
+    }
+    at -= headers_len;
+    room.copy_within(..headers_len, at);
     if status == 200 {
         // By far the most common line, in one piece.
-        head.bytes(b"HTTP/1.1 200 OK\r\n");
+        prepend(room, &mut at, b"HTTP/1.1 200 OK\r\n");
     } else {
-        head.bytes(b"HTTP/1.1 ");
-        head.decimal(u64::from(status));
-        head.bytes(b" ");
-        head.bytes(reason(status).as_bytes());
-        head.bytes(b"\r\n");
+        prepend(room, &mut at, b"\r\n");
+        prepend(room, &mut at, reason(status).as_bytes());
+        prepend(room, &mut at, b" ");
+        prepend_decimal(room, &mut at, u64::from(status));
+        prepend(room, &mut at, b"HTTP/1.1 ");
     }
-    head.bytes(headers);
-    if !matches!(status, 204 | 304) {
-        head.bytes(b"Content-Length: ");
-        head.decimal(body_len);
-        head.bytes(b"\r\n");
+    at
+}
+
+/// Writes `bytes` so that they end at `at`, and moves it to where they begin.
+fn prepend(room: &mut [u8], at: &mut usize, bytes: &[u8]) {
+    let end = *at;
+    *at -= bytes.len();
+    room[*at..end].copy_from_slice(bytes);
+}
+
+fn prepend_decimal(room: &mut [u8], at: &mut usize, mut value: u64) {
+    loop {
+        *at -= 1;
+        room[*at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            return;
+        }
     }
-    head.bytes(if keep_alive { b"Connection: keep-alive\r\n\r\n" } else { b"Connection: close\r\n\r\n" });
-    (!head.truncated()).then_some(head.written())
 }
 
 /// Whether a response with this status may have a body. One that may not ends with its head, whatever it says.

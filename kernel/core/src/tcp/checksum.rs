@@ -1,0 +1,59 @@
+//! The Internet checksum (RFC 1071), eight bytes a step: every byte that comes or goes is added up here once.
+
+/// A sum in the machine's byte order, which the ones' complement does not mind (RFC 1071, 2 B).
+#[derive(Clone, Copy, Debug)]
+pub struct Sum(u64);
+
+impl Sum {
+    /// The sum of nothing.
+    pub const fn new() -> Self {
+        Self(0)
+    }
+
+    /// With `bytes` added, which start at an even place.
+    #[must_use]
+    pub fn add(self, bytes: &[u8]) -> Self {
+        let mut sum = self.0;
+        let mut add = |word: u64| {
+            let (total, carry) = sum.overflowing_add(word);
+            sum = total + u64::from(carry);
+        };
+        let (blocks, rest) = bytes.as_chunks::<32>();
+        for block in blocks {
+            let (words, _) = block.as_chunks::<8>();
+            words.iter().for_each(|word| add(u64::from_ne_bytes(*word)));
+        }
+        let (words, rest) = rest.as_chunks::<8>();
+        words.iter().for_each(|word| add(u64::from_ne_bytes(*word)));
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            add(u64::from_ne_bytes(last));
+        }
+        Self(sum)
+    }
+
+    /// As bytes for a header whose checksum somebody else completes.
+    pub fn partial(self) -> [u8; 2] {
+        let halves = (self.0 >> 32) + (self.0 & 0xffff_ffff);
+        let quarters = (halves >> 16) + (halves & 0xffff);
+        let folded = (quarters >> 16) + (quarters & 0xffff);
+        ((folded >> 16) as u16 + folded as u16).to_ne_bytes()
+    }
+
+    /// As bytes for a header that had zeros there.
+    pub fn complement(self) -> [u8; 2] {
+        self.partial().map(|byte| !byte)
+    }
+
+    /// Whether bytes that hold their own checksum are whole.
+    pub fn holds(self) -> bool {
+        self.partial() == [0xff; 2]
+    }
+}
+
+impl Default for Sum {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,149 @@
+//! Handshakes: from a SYN to a connection. A flood of SYNs costs nothing but answers.
+//!
+//! A few dozen handshakes are remembered, each in the one place that its peer's address leads to. Where a place is
+//! taken, the answer holds all that must be known in its own sequence number, as a cookie (RFC 4987, 3.6): nothing is kept,
+//! and a peer that is really there brings it back. Nobody's SYN is ever refused or forgotten for another's.
+
+use core::hash::Hasher;
+
+use siphasher::sip::SipHasher24;
+
+use super::connection::Opening;
+use super::segment::{Flags, Header, Remote, Segment};
+use super::seq::Seq;
+
+/// Handshakes that are remembered.
+const PLACES: usize = 64;
+/// How long each of them is, in nanoseconds: a peer repeats its SYN after one second and after three.
+const PATIENCE: u64 = 4_000_000_000;
+/// How long a cookie can be brought back: for this long at least, and for twice as long at most.
+const PERIOD: u64 = 32_000_000_000;
+/// Segment sizes that a cookie can hold; a peer's is rounded down to one.
+const SIZES: [u16; 8] = [64, 536, 1024, 1220, 1360, 1400, 1440, 1460];
+/// What the sizes and scales of peers that name none are (RFC 9293, 3.7.1; RFC 7323, 2.2).
+const SIZE: u16 = 536;
+/// Largest scale of a window (RFC 7323, 2.3).
+const SCALE_MOST: u8 = 14;
+/// In a cookie: no scale.
+const NO_SCALE: u32 = 15;
+/// Bits of a cookie that hold size, scale and period; the rest is the proof.
+const SIZE_SHIFT: u32 = 5;
+const SCALE_SHIFT: u32 = 1;
+const DATA_BITS: u32 = 8;
+
+/// A handshake of which the first half is over.
+#[derive(Clone, Copy, Debug)]
+struct Half {
+    remote: Remote,
+    /// The peer's first sequence number, and ours.
+    theirs: Seq,
+    ours: Seq,
+    mss: u16,
+    scale: Option<u8>,
+    /// When it began.
+    since: u64,
+    /// The answer was sent more than once, so that nobody knows which one was heard.
+    again: bool,
+}
+
+/// All handshakes.
+#[derive(Debug)]
+pub struct Handshakes {
+    places: [Option<Half>; PLACES],
+    keys: [u64; 2],
+    /// Until when cookies can come back.
+    cookies_until: u64,
+}
+
+impl Handshakes {
+    /// None yet. The keys are secret.
+    pub const fn new(keys: [u64; 2]) -> Self {
+        Self { places: [None; PLACES], keys, cookies_until: 0 }
+    }
+
+    /// Answers a SYN. Nothing is sent to the peer but the answer until [`Handshakes::finish`] knows that it is there.
+    pub fn answer(&mut self, syn: &Segment<'_>, now: u64) -> Header {
+        let (size, scale) = syn.offers();
+        let scale = scale.map(|scale| scale.min(SCALE_MOST));
+        let mss = size.unwrap_or(SIZE);
+        let hash = self.hash(syn.remote, [0; 2]);
+        let ours = match &mut self.places[hash as usize % PLACES] {
+            Some(half) if half.remote == syn.remote && half.theirs == syn.seq => {
+                half.again = true;
+                half.ours
+            }
+            Some(half) if half.remote != syn.remote && now.saturating_sub(half.since) < PATIENCE => {
+                self.cookies_until = now + 2 * PERIOD;
+                self.cookie(syn.remote, syn.seq, mss, scale, now)
+            }
+            place => {
+                // A clock that ticks every 4 µs, and a secret place to start from (RFC 6528, 3).
+                let ours = Seq(((now >> 12) as u32).wrapping_add((hash >> 32) as u32));
+                let since = now;
+                *place = Some(Half { remote: syn.remote, theirs: syn.seq, ours, mss, scale, since, again: false });
+                ours
+            }
+        };
+        Header {
+            hardware: syn.hardware,
+            remote: syn.remote,
+            port: syn.port,
+            seq: ours,
+            ack: syn.seq.plus(1),
+            flags: Flags::SYN.with(Flags::ACK, true),
+            window: u16::MAX,
+            scale: scale.is_some(),
+        }
+    }
+
+    /// The connection that a segment from a stranger opens, if it ends a handshake.
+    pub fn finish(&mut self, segment: &Segment<'_>, now: u64) -> Option<Opening> {
+        let Segment { hardware, remote, .. } = *segment;
+        let ours = Seq(segment.ack.0.wrapping_sub(1));
+        let theirs = Seq(segment.seq.0.wrapping_sub(1));
+        // The first bytes may have been overtaken by later ones: any place in the window will do.
+        let is_this = |half: &Half| half.remote == remote && half.ours == ours && theirs.since(half.theirs) < 1 << 16;
+        let place = self.hash(remote, [0; 2]) as usize % PLACES;
+        if let Some(half) = self.places[place].take_if(|half| is_this(half)) {
+            let Half { theirs, mss, scale, since, again, .. } = half;
+            let rtt = (!again).then(|| now.saturating_sub(since));
+            let (receive, send, shift) = (theirs.plus(1), segment.ack, scale.unwrap_or(0));
+            return Some(Opening { hardware, remote, receive, send, mss, shift, rtt });
+        }
+        if now >= self.cookies_until {
+            return None;
+        }
+        let data = ours.0 & ((1 << DATA_BITS) - 1);
+        let size = SIZES[(data >> SIZE_SHIFT) as usize];
+        let scale = Some((data >> SCALE_SHIFT & NO_SCALE) as u8).filter(|scale| u32::from(*scale) != NO_SCALE);
+        // Made in this period or in the one before, as the last bit says.
+        let period = now / PERIOD - (now / PERIOD & 1 ^ u64::from(data & 1));
+        let shift = scale.unwrap_or(0);
+        (self.cookie(remote, theirs, size, scale, period * PERIOD) == ours && shift <= SCALE_MOST).then_some(Opening {
+            hardware,
+            remote,
+            receive: segment.seq,
+            send: segment.ack,
+            mss: size,
+            shift,
+            rtt: None,
+        })
+    }
+
+    /// A sequence number that holds what must be known of a handshake, and the proof that it is ours.
+    fn cookie(&self, remote: Remote, theirs: Seq, mss: u16, scale: Option<u8>, now: u64) -> Seq {
+        let size = SIZES.iter().rposition(|size| *size <= mss).unwrap_or(0) as u32;
+        let scale = scale.map_or(NO_SCALE, u32::from);
+        let period = now / PERIOD;
+        let data = size << SIZE_SHIFT | scale << SCALE_SHIFT | (period & 1) as u32;
+        let proof = self.hash(remote, [u64::from(theirs.0) << 32 | u64::from(data), period + 1]) as u32;
+        Seq(proof << DATA_BITS | data)
+    }
+
+    fn hash(&self, remote: Remote, more: [u64; 2]) -> u64 {
+        let mut hasher = SipHasher24::new_with_keys(self.keys[0], self.keys[1]);
+        hasher.write_u64(u64::from(remote.address.to_bits()) << 16 | u64::from(remote.port));
+        more.iter().for_each(|word| hasher.write_u64(*word));
+        hasher.finish()
+    }
+}
