@@ -129,12 +129,14 @@ impl Executor {
     fn do_due(&mut self) {
         let now = nanos();
         if self.server.wake_at() <= now {
-            self.with_server(Server::tick);
+            self.with_server(|server, around| server.tick(around, now));
         }
         if self.net.wake_at(now) <= now {
             self.net.control(None);
         }
-        self.with_server(Server::unblock);
+        if self.server.is_blocked() {
+            self.with_server(Server::unblock);
+        }
         self.net.flush();
     }
 
@@ -213,6 +215,9 @@ impl Executor {
 
     /// Counts anew what those which run may still come to need.
     fn promise(&mut self) {
+        if self.new.is_empty() && self.long.is_empty() {
+            return self.catalog.promise(0);
+        }
         let most = self.frames / LARGEST_SHARE;
         let running = self.new.iter().chain(&self.long);
         self.catalog.promise(running.map(|invocation| invocation.promised(most)).sum());

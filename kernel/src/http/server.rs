@@ -41,6 +41,8 @@ struct Open {
     early: Option<Box<Reassembly>>,
     /// It waits for the card to have room for more.
     blocked: bool,
+    /// Its timer is yet to be set.
+    untimed: bool,
 }
 
 /// The connections.
@@ -54,6 +56,8 @@ pub(crate) struct Server {
     free: Vec<u16>,
     opened: u64,
     blocked: VecDeque<u16>,
+    /// Those whose timers are yet to be set: most requests are answered before that.
+    untimed: Vec<u16>,
     /// Where the next look for a connection that could go begins.
     hand: usize,
 }
@@ -79,6 +83,7 @@ impl Server {
             free: Vec::new(),
             opened: 0,
             blocked: VecDeque::new(),
+            untimed: Vec::new(),
             hand: 0,
         }
     }
@@ -102,9 +107,8 @@ impl Server {
         false
     }
 
-    /// Does what time has brought.
-    pub(crate) fn tick(&mut self, around: &mut Around<'_>) {
-        let now = nanos();
+    /// Does what time has brought up to `now`, in nanoseconds.
+    pub(crate) fn tick(&mut self, around: &mut Around<'_>, now: u64) {
         while let Some(number) = self.wheel.due(now) {
             let Some(open) = &mut self.open[usize::from(number)] else { continue };
             if open.tcp.wake_at() <= now {
@@ -115,6 +119,17 @@ impl Server {
             }
             self.settle(number, around, now);
         }
+    }
+
+    /// Sets the timers of those connections that something has happened to, and says when [`Server::tick`] is due next.
+    pub(crate) fn wake_at(&mut self) -> u64 {
+        while let Some(number) = self.untimed.pop() {
+            if let Some(open) = &mut self.open[usize::from(number)] {
+                open.untimed = false;
+                self.wheel.set(number, open.tcp.wake_at().min(open.http.deadline()));
+            }
+        }
+        self.wheel.next()
     }
 
     /// Whether connections wait for the card.
@@ -134,11 +149,6 @@ impl Server {
                 self.settle(number, around, nanos());
             }
         }
-    }
-
-    /// When [`Server::tick`] is due, in nanoseconds.
-    pub(crate) fn wake_at(&self) -> u64 {
-        self.wheel.next()
     }
 
     fn segment(&mut self, segment: &Segment<'_>, around: &mut Around<'_>, now: u64) {
@@ -224,6 +234,7 @@ impl Server {
                     http: Connection::new(now),
                     early: None,
                     blocked: false,
+                    untimed: false,
                 }));
                 ledger::set_connections(self.table.len() as u64);
                 return self.segment(segment, around, now);
@@ -285,7 +296,10 @@ impl Server {
         if open.tcp.state() == State::Closed && !open.blocked {
             return self.forget(number, around.windows);
         }
-        self.wheel.set(number, open.tcp.wake_at().min(open.http.deadline()));
+        if !open.untimed {
+            open.untimed = true;
+            self.untimed.push(number);
+        }
     }
 
     /// Forgets a connection.

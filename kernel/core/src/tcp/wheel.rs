@@ -5,6 +5,8 @@
 
 use alloc::vec::Vec;
 
+use super::connection::NEVER;
+
 /// Nanoseconds of a slot of the first level, as a power of two: about a millisecond.
 const TICK_SHIFT: u32 = 20;
 /// Slots of a level, as a power of two. Each slot of a level is as long as all of the level before.
@@ -35,6 +37,8 @@ struct Timer {
 pub struct Wheel {
     /// Ticks up to which everything was found.
     now: u64,
+    /// Nothing is due before this, in ticks.
+    quiet_until: u64,
     heads: [[u16; SLOTS]; LEVELS],
     /// Slots in use.
     used: [u64; LEVELS],
@@ -50,7 +54,7 @@ impl Default for Wheel {
 impl Wheel {
     /// For things whose numbers are as small as can be.
     pub const fn new() -> Self {
-        Self { now: 0, heads: [[NONE; SLOTS]; LEVELS], used: [0; LEVELS], timers: Vec::new() }
+        Self { now: 0, quiet_until: UNSET, heads: [[NONE; SLOTS]; LEVELS], used: [0; LEVELS], timers: Vec::new() }
     }
 
     /// Has `number` found at `at` (nanoseconds), or earlier.
@@ -62,6 +66,7 @@ impl Wheel {
         }
         if self.timers[usize::from(number)].at > at && at < UNSET >> TICK_SHIFT {
             self.unset(number);
+            self.quiet_until = self.quiet_until.min(at);
             self.link(number, at.min(self.now + FURTHEST));
         }
     }
@@ -99,12 +104,13 @@ impl Wheel {
             self.link(number, at);
         }
         self.now = self.now.max(now);
+        self.quiet_until = self.first().map_or(UNSET, |(.., start)| start);
         None
     }
 
-    /// When one may be due next, in nanoseconds; `u64::MAX` if none is set.
+    /// When one may be due next, in nanoseconds; [`NEVER`] if none is set.
     pub fn next(&self) -> u64 {
-        self.first().map_or(u64::MAX, |(.., start)| start << TICK_SHIFT)
+        if self.quiet_until == UNSET { NEVER } else { self.quiet_until << TICK_SHIFT }
     }
 
     /// The slot in use that begins first: its level, its place there, and when it begins, in ticks.
