@@ -173,6 +173,9 @@ impl Connection {
 
     /// Goes on with what was kept.
     pub(crate) fn resume(&mut self, means: &mut Means<'_>) -> Option<Run> {
+        if self.input.is_empty() {
+            return None;
+        }
         let mut input = take(&mut self.input);
         let (used, run) = self.process(&input, means);
         if used < input.len() {

@@ -283,7 +283,7 @@ impl Server {
         }
         open.tcp.set_room(open.http.room());
         let local = around.net.local();
-        while !open.blocked {
+        while !open.blocked && open.tcp.may_transmit() {
             if !around.net.is_ready() {
                 open.blocked = true;
                 self.blocked.push_back(number);

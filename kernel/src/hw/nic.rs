@@ -4,7 +4,7 @@ use super::memory::{self, Memory};
 use super::traps::{self, Traps};
 use super::virtio::{EVENT_IDX, Queue, Transport, Unusable, VERSION_1};
 use super::apic;
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::ops::Deref;
 use mayfly_abi::PAGE;
 use mayfly_core::command_line::Device;
@@ -28,26 +28,34 @@ pub(crate) const FRAME_MAX: usize = 1514;
 
 type Buffer = [u8; BUFFER];
 
-/// The buffers of one queue that are not with the card.
-type Buffers = Box<[Option<&'static mut Buffer>; Queue::LEN as usize]>;
-
-/// A queue with a buffer for each descriptor.
+/// A queue and its buffers, one for each descriptor.
 struct Direction {
     queue: Queue,
-    buffers: Buffers,
+    /// Those that the card has.
+    lent: Vec<Option<&'static mut Buffer>>,
+    /// Those that it never had yet.
+    fresh: core::slice::IterMut<'static, Buffer>,
 }
 
 impl Direction {
-    fn new(mut queue: Queue, device_writes: bool) -> Result<Self, Unusable> {
+    fn new(queue: Queue) -> Result<Self, Unusable> {
         let pages = u64::from(Queue::LEN) * BUFFER as u64 / PAGE;
-        let memory = memory::forever(pages).ok_or(Unusable::Refused)?;
-        let start = memory::physical(memory);
-        let mut buffers = Box::new([const { None }; Queue::LEN as usize]);
-        for ((number, slot), buffer) in (0..).zip(buffers.iter_mut()).zip(memory.as_chunks_mut().0) {
-            queue.describe(number, start + u64::from(number) * BUFFER as u64, BUFFER as u32, device_writes);
-            *slot = Some(buffer);
-        }
-        Ok(Self { queue, buffers })
+        let buffers = memory::forever(pages).ok_or(Unusable::Refused)?.as_chunks_mut().0;
+        Ok(Self { queue, lent: Vec::with_capacity(Queue::LEN.into()), fresh: buffers.iter_mut() })
+    }
+
+    /// A buffer that the card never had, with a number and a descriptor.
+    fn introduce(&mut self, device_writes: bool) -> Option<(u16, &'static mut Buffer)> {
+        let buffer = self.fresh.next()?;
+        let number = self.lent.len() as u16;
+        self.queue.describe(number, memory::physical(buffer), BUFFER as u32, device_writes);
+        self.lent.push(None);
+        Some((number, buffer))
+    }
+
+    fn lend(&mut self, number: u16, buffer: &'static mut Buffer) {
+        self.lent[usize::from(number)] = Some(buffer);
+        self.queue.offer(number);
     }
 
     /// Takes a buffer back that the card is done with. What the card says is checked: a number that it does not have would
@@ -55,7 +63,7 @@ impl Direction {
     fn take(&mut self) -> Option<(u16, usize, &'static mut Buffer)> {
         let (number, len) = self.queue.take()?;
         let number = u16::try_from(number).ok()?;
-        let buffer = self.buffers.get_mut(usize::from(number))?.take()?;
+        let buffer = self.lent.get_mut(usize::from(number))?.take()?;
         Some((number, (len as usize).clamp(HEADER, BUFFER), buffer))
     }
 }
@@ -91,8 +99,6 @@ pub(crate) struct Nic {
     offload: bool,
     receiver: Direction,
     sender: Direction,
-    /// Sending buffers from this number up were never used.
-    unused: u16,
     /// The buffer for the next frame.
     spare: Option<(u16, &'static mut Buffer)>,
 }
@@ -113,10 +119,10 @@ pub(crate) fn init(devices: &[Device], memory: &Memory, _: &Traps) -> Result<Nic
 
 fn start(transport: Transport, irq: u32, memory: &Memory) -> Result<Nic, Unusable> {
     let agreed = transport.negotiate(VERSION_1 | EVENT_IDX | MAC | CHECKSUM | GUEST_CHECKSUM)?;
-    let mut receiver = Direction::new(transport.queue(0, agreed, memory)?, true)?;
-    let mut sender = Direction::new(transport.queue(1, agreed, memory)?, false)?;
-    for number in 0..Queue::LEN {
-        receiver.queue.offer(number);
+    let mut receiver = Direction::new(transport.queue(0, agreed, memory)?)?;
+    let mut sender = Direction::new(transport.queue(1, agreed, memory)?)?;
+    while let Some((number, buffer)) = receiver.introduce(true) {
+        receiver.lend(number, buffer);
     }
     sender.queue.be_quiet();
     receiver.queue.be_quiet();
@@ -124,7 +130,7 @@ fn start(transport: Transport, irq: u32, memory: &Memory) -> Result<Nic, Unusabl
     transport.start();
     receiver.queue.notify();
     let (address, offload) = (transport.configuration(), agreed & CHECKSUM != 0);
-    Ok(Nic { transport, address, offload, receiver, sender, unused: 0, spare: None })
+    Ok(Nic { transport, address, offload, receiver, sender, spare: None })
 }
 
 impl Nic {
@@ -153,9 +159,7 @@ impl Nic {
 
     /// Lets the card have a frame's buffer for another one.
     pub(crate) fn give_back(&mut self, received: Received) {
-        let number = received.number;
-        self.receiver.buffers[usize::from(number)] = Some(received.buffer);
-        self.receiver.queue.offer(number);
+        self.receiver.lend(received.number, received.buffer);
     }
 
     /// Tells the card about the frames and buffers it was given.
@@ -177,12 +181,8 @@ impl Nic {
     /// Whether a frame can be sent now. Buffers that the card is done with are only asked for when no other is left.
     pub(crate) fn is_ready(&mut self) -> bool {
         if self.spare.is_none() {
-            self.spare = if self.unused < Queue::LEN {
-                self.unused += 1;
-                self.sender.buffers[usize::from(self.unused - 1)].take().map(|buffer| (self.unused - 1, buffer))
-            } else {
-                self.sender.take().map(|(number, _, buffer)| (number, buffer))
-            };
+            let done = |(number, _, buffer)| (number, buffer);
+            self.spare = self.sender.introduce(false).or_else(|| self.sender.take().map(done));
         }
         self.spare.is_some()
     }
@@ -200,8 +200,7 @@ impl Nic {
         buffer[6..8].copy_from_slice(&start.to_le_bytes());
         buffer[8..10].copy_from_slice(&offset.to_le_bytes());
         fill(&mut buffer[HEADER..HEADER + len], checksum.is_some());
-        self.sender.buffers[usize::from(number)] = Some(buffer);
         self.sender.queue.set_len(number, (HEADER + len) as u32);
-        self.sender.queue.offer(number);
+        self.sender.lend(number, buffer);
     }
 }

@@ -12,6 +12,7 @@ impl Sum {
 
     /// With `bytes` added, which start at an even place.
     #[must_use]
+    #[inline]
     pub fn add(self, bytes: &[u8]) -> Self {
         let mut sum = self.0;
         let mut add = |word: u64| {
@@ -25,11 +26,11 @@ impl Sum {
         }
         let (words, rest) = rest.as_chunks::<8>();
         words.iter().for_each(|word| add(u64::from_ne_bytes(*word)));
-        if !rest.is_empty() {
-            let mut last = [0; 8];
-            last[..rest.len()].copy_from_slice(rest);
-            add(u64::from_ne_bytes(last));
-        }
+        let (half, rest) = rest.as_chunks::<4>();
+        half.iter().for_each(|half| add(u64::from(u32::from_ne_bytes(*half))));
+        let (pair, rest) = rest.as_chunks::<2>();
+        pair.iter().for_each(|pair| add(u64::from(u16::from_ne_bytes(*pair))));
+        rest.iter().for_each(|last| add(u64::from(u16::from_ne_bytes([*last, 0]))));
         Self(sum)
     }
 

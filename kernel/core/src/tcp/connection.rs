@@ -448,6 +448,11 @@ impl Connection {
         }
     }
 
+    /// Whether [`Connection::transmit`] can have something to say. Cheaper to ask.
+    pub fn may_transmit(&self) -> bool {
+        self.next != self.end || self.closing || self.ack == Ack::Now || self.resend || self.reset || self.ask
+    }
+
     /// The next segment to send, if one may be sent now. Ask again until there is none.
     pub fn transmit(&mut self, local: &Local, now: u64) -> Option<Transmit> {
         if self.reset {

@@ -4,6 +4,7 @@
 //! taken, the answer holds all that must be known in its own sequence number, as a cookie (RFC 4987, 3.6): nothing is kept,
 //! and a peer that is really there brings it back. Nobody's SYN is ever refused or forgotten for another's.
 
+use alloc::vec::Vec;
 use core::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
@@ -49,7 +50,8 @@ struct Half {
 /// All handshakes.
 #[derive(Debug)]
 pub struct Handshakes {
-    places: [Option<Half>; PLACES],
+    /// None until the first SYN.
+    places: Vec<Option<Half>>,
     keys: [u64; 2],
     /// Until when cookies can come back.
     cookies_until: u64,
@@ -58,7 +60,7 @@ pub struct Handshakes {
 impl Handshakes {
     /// None yet. The keys are secret.
     pub const fn new(keys: [u64; 2]) -> Self {
-        Self { places: [None; PLACES], keys, cookies_until: 0 }
+        Self { places: Vec::new(), keys, cookies_until: 0 }
     }
 
     /// Answers a SYN. Nothing is sent to the peer but the answer until [`Handshakes::finish`] knows that it is there.
@@ -67,6 +69,7 @@ impl Handshakes {
         let scale = scale.map(|scale| scale.min(SCALE_MOST));
         let mss = size.unwrap_or(SIZE);
         let hash = self.hash(syn.remote, [0; 2]);
+        self.places.resize(PLACES, None);
         let ours = match &mut self.places[hash as usize % PLACES] {
             Some(half) if half.remote == syn.remote && half.theirs == syn.seq => {
                 half.again = true;
@@ -104,7 +107,7 @@ impl Handshakes {
         // The first bytes may have been overtaken by later ones: any place in the window will do.
         let is_this = |half: &Half| half.remote == remote && half.ours == ours && theirs.since(half.theirs) < 1 << 16;
         let place = self.hash(remote, [0; 2]) as usize % PLACES;
-        if let Some(half) = self.places[place].take_if(|half| is_this(half)) {
+        if let Some(half) = self.places.get_mut(place).and_then(|place| place.take_if(|half| is_this(half))) {
             let Half { theirs, mss, scale, since, again, .. } = half;
             let rtt = (!again).then(|| now.saturating_sub(since));
             let (receive, send, shift) = (theirs.plus(1), segment.ack, scale.unwrap_or(0));

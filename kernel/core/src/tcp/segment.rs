@@ -114,10 +114,13 @@ pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
     if ip.version() != 4 || ip.next_header() != IpProtocol::Tcp || ip.dst_addr() != local || fragment {
         return Frame::Other;
     }
-    let ip_header = &ethernet.payload()[..usize::from(ip.header_len())];
     let Ok(tcp) = TcpPacket::new_checked(ip.payload()) else { return Frame::Broken };
     let whole = checked || pseudo_header(ip.src_addr(), local, ip.payload().len()).add(ip.payload()).holds();
-    if !whole || !Sum::new().add(ip_header).holds() {
+    let header_whole = match (ip.header_len(), ethernet.payload().first_chunk::<IPV4>()) {
+        (20, Some(header)) => Sum::new().add(header).holds(),
+        (len, _) => Sum::new().add(&ethernet.payload()[..usize::from(len)]).holds(),
+    };
+    if !whole || !header_whole {
         return Frame::Broken;
     }
     Frame::Tcp(Segment {
@@ -266,8 +269,6 @@ impl Header {
 
 /// The sum of what a segment's checksum covers beside the segment (RFC 9293, 3.1).
 fn pseudo_header(from: Ipv4Address, to: Ipv4Address, len: usize) -> Sum {
-    let [a, b, c, d] = from.octets();
-    let [e, f, g, h] = to.octets();
     let [high, low] = (len as u16).to_be_bytes();
-    Sum::new().add(&[a, b, c, d, e, f, g, h, 0, u8::from(IpProtocol::Tcp), high, low])
+    Sum::new().add(&from.octets()).add(&to.octets()).add(&[0, u8::from(IpProtocol::Tcp), high, low])
 }
