@@ -9,6 +9,7 @@ mod record;
 mod server;
 mod statistics;
 mod table;
+mod translation;
 mod waterfall;
 
 use std::path::Path;

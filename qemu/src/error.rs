@@ -75,6 +75,9 @@ pub enum Error {
         /// Console, QEMU's own messages and the command line.
         report: String,
     },
+    /// A machine without a monitor was asked what only the monitor knows.
+    #[error("the machine was launched without a monitor: use Launch::monitored")]
+    NotMonitored,
     /// The operating system refused something.
     #[error("cannot {doing}: {source}")]
     Io {

@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mayfly_abi::exit::{CONSOLE_PORT, EXIT_PORT};
 
+use crate::monitor::Monitor;
 use crate::{Accelerator, CommandLine, Error, Machine, MachineType, Version, scratch, tsc_hz};
 
 /// The port on which the kernel serves HTTP.
@@ -26,6 +27,7 @@ pub struct Launch {
     static_address: bool,
     icount: bool,
     gdb: Option<u16>,
+    monitored: bool,
     kernel_arguments: Vec<String>,
 }
 
@@ -42,6 +44,7 @@ impl Launch {
             static_address: true,
             icount: false,
             gdb: None,
+            monitored: false,
             kernel_arguments: Vec::new(),
         }
     }
@@ -105,6 +108,13 @@ impl Launch {
         self
     }
 
+    /// With QEMU's monitor, which [`Machine::translated_blocks`] asks. It is left out of timed runs.
+    #[must_use]
+    pub fn monitored(mut self) -> Self {
+        self.monitored = true;
+        self
+    }
+
     /// Adds `key=value` to the kernel's command line.
     #[must_use]
     pub fn kernel_argument(mut self, argument: impl Into<String>) -> Self {
@@ -157,6 +167,9 @@ impl Launch {
         if let Some(port) = self.gdb {
             line.arg("-gdb").arg(format!("tcp:127.0.0.1:{port}")).arg("-S");
         }
+        if self.monitored {
+            line.arg("-qmp").arg(Monitor::of(Path::new(memory_path)).argument());
+        }
         line.arg("-kernel").arg(&self.image);
         line.arg("-append").arg(self.kernel_command_line());
         line
@@ -204,7 +217,11 @@ impl Plan {
             // Held only for a moment: it tells the likely mistake before QEMU is started for nothing.
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| port_error(port, error))?;
         }
-        Machine::spawn(command, port, &memory_path, u64::from(launch.memory_mib) << 20)
+        let mut machine = Machine::spawn(command, port, &memory_path, u64::from(launch.memory_mib) << 20)?;
+        if launch.monitored {
+            machine.watch_with(Monitor::of(&memory_path));
+        }
+        Ok(machine)
     }
 }
 
@@ -266,6 +283,11 @@ mod tests {
     #[test]
     fn a_debugger_is_waited_for_on_its_port() {
         assert!(words(Launch::new("x").gdb(1234)).contains(" -gdb tcp:127.0.0.1:1234 -S "));
+    }
+
+    #[test]
+    fn a_monitor_listens_beside_the_memory_file() {
+        assert!(words(Launch::new("x").monitored()).contains(" -qmp unix:/ram.qmp,server=on,wait=off "));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod launch;
 mod machine;
 mod machine_type;
 mod memory;
+mod monitor;
 mod scratch;
 mod tsc;
 mod version;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use mayfly_abi::ledger::Ledger;
 
+use crate::monitor::Monitor;
 use crate::scratch::Scratch;
 use crate::{CommandLine, Console, Ending, Error, Memory};
 
@@ -29,6 +30,7 @@ pub struct Machine {
     console: Console,
     messages: Console,
     memory: Memory,
+    monitor: Option<Monitor>,
 }
 
 impl Machine {
@@ -41,7 +43,12 @@ impl Machine {
         let mut child = qemu.spawn().map_err(Error::io(format!("start {}", command.program().to_string_lossy())))?;
         let console = child.stdout.take().map(Console::read).unwrap_or_default();
         let messages = child.stderr.take().map(Console::read).unwrap_or_default();
-        Ok(Self { child, spawned, command, port, console, messages, memory: Memory::new(memory) })
+        Ok(Self { child, spawned, command, port, console, messages, memory: Memory::new(memory), monitor: None })
+    }
+
+    /// For a machine whose command line has this monitor.
+    pub(crate) fn watch_with(&mut self, monitor: Monitor) {
+        self.monitor = Some(monitor);
     }
 
     /// When QEMU was started.
@@ -82,6 +89,13 @@ impl Machine {
     /// The ledger as it is now, or `None` before the guest's first instruction.
     pub fn ledger(&self) -> Option<Ledger> {
         self.memory.ledger()
+    }
+
+    /// Blocks of guest code that QEMU's TCG has translated since it started. Only for a [monitored] machine.
+    ///
+    /// [monitored]: crate::Launch::monitored
+    pub fn translated_blocks(&self) -> Result<u64, Error> {
+        self.monitor.as_ref().ok_or(Error::NotMonitored)?.translated_blocks()
     }
 
     /// Waits until the guest has gone idle `idles` times in all and done nothing for `quiet`, and gives the ledger of then.

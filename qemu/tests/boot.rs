@@ -171,3 +171,23 @@ fn the_accelerator_taken_by_itself_runs_a_guest_at_speed() {
     // TCG needs a tenth of a second; a KVM that interprets ring 0 needs many times the limit.
     assert!(machine.spawned().elapsed() < Duration::from_secs(5), "{verdict}");
 }
+
+#[test]
+fn a_monitored_machine_tells_how_many_blocks_it_has_translated() {
+    let blocks = |test, guest: &Guest| {
+        let launch = Launch::new(image(test, guest)).memory_mib(16).monitored();
+        let mut machine = launch.start().unwrap_or_else(|error| panic!("{error}"));
+        while machine.ledger().is_none_or(|ledger| ledger.stamps[Phase::Entry as usize] == 0) {
+            machine.check().unwrap_or_else(|error| panic!("{error}"));
+        }
+        machine.translated_blocks().unwrap_or_else(|error| panic!("{error}"))
+    };
+    let stamp = Guest::new().stamp(Phase::Entry);
+    // A loop is a block of its own, and ends the one before it.
+    let loops = (0..10).fold(Guest::new(), |guest, _| guest.count(1)).stamp(Phase::Entry);
+    let (few, many) = (blocks("few-blocks", &stamp), blocks("many-blocks", &loops));
+    assert!(few > 10 && (few + 10..few + 30).contains(&many), "{few} and {many}");
+
+    let machine = boot("unmonitored", &stamp);
+    assert!(matches!(machine.translated_blocks(), Err(Error::NotMonitored)));
+}

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::measure;
 use super::record::{self, Report, Run};
 use super::table::Table;
+use super::translation;
 use super::waterfall::Waterfall;
 use crate::build::{DEFAULT_IMAGE, floor_image};
 use crate::image_file::ImageFile;
@@ -67,7 +68,8 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
         })
     };
     let runs = repeat(args.runs, measure)?;
-    let report = Report::of(&runs).context("there are no runs")?;
+    let mut report = Report::of(&runs).context("there are no runs")?;
+    report.translation = translation::count(floor.path(), &args.image, verdict.accelerator, &args.path)?;
 
     println!("spawn of QEMU to the first byte of GET {}, {} runs, each beside a floor", args.path, runs.len());
     println!("{context}\n\n{}\n{}", Table(&report), Waterfall(&report.rows));

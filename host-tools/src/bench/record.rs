@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::context::Context;
 use super::measure::{Boot, Side};
 use super::statistics::Summary;
+use super::translation::Translation;
 use crate::unfinished::Unfinished;
 
 /// How far the parts may be off the whole.
@@ -49,6 +50,8 @@ pub(super) struct Report {
     pub(super) unaccounted: f64,
     /// Median of how far the guest's times may be off.
     pub(super) uncertainty: f64,
+    /// What QEMU translated in a boot, if it was counted.
+    pub(super) translation: Option<Translation>,
 }
 
 impl Report {
@@ -67,6 +70,7 @@ impl Report {
                 runs.iter().map(|run| (run.boot.accounted / run.boot.first_byte - 1.0).abs()).collect(),
             )?,
             uncertainty: median(runs.iter().map(|run| run.boot.uncertainty).collect())?,
+            translation: None,
         })
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::record::{Report, TOLERANCE};
 use super::statistics::Summary;
+use super::translation::Translation;
 
 /// `Display` writes the table.
 pub(super) struct Table<'a>(pub(super) &'a Report);
@@ -17,7 +18,7 @@ impl fmt::Display for Table<'_> {
             let side = if line.guest { "guest" } else { "host" };
             row(out, line.name, side, &line.since_spawn, &format!("{:+.2}", line.step))?;
         }
-        let Report { floor, first_byte, ratio, difference, unaccounted, uncertainty, .. } = report;
+        let Report { floor, first_byte, ratio, difference, unaccounted, uncertainty, translation, .. } = report;
         writeln!(
             out,
             "\nfirst byte {:.2} ms = floor {:.2} ms × {ratio:.2}; the median run is {difference:.2} ms above its floor",
@@ -30,7 +31,14 @@ impl fmt::Display for Table<'_> {
             TOLERANCE * 100.0,
             if report.adds_up() { "ok" } else { "NOT OK" },
             uncertainty * 1e3
-        )
+        )?;
+        if let Some(Translation { firmware, kernel }) = translation {
+            writeln!(
+                out,
+                "QEMU translated {kernel} blocks of code until the first response, beside the firmware's {firmware}"
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -61,6 +69,15 @@ first byte 26.00 ms = floor 20.00 ms × 1.30; the median run is 6.00 ms above it
 the phases add up to the wall time within 1.00 % (limit 2 %): ok; guest times are exact to ±50 µs
 "
         );
+    }
+
+    #[test]
+    fn blocks_that_were_counted_are_told() {
+        let mut report = Report::of(&[run(&[("first byte", 26.0)])]).expect("there is a run");
+        report.translation = Some(Translation { firmware: 154, kernel: 600 });
+        let text = Table(&report).to_string();
+        let line = "QEMU translated 600 blocks of code until the first response, beside the firmware's 154\n";
+        assert!(text.ends_with(line), "{text}");
     }
 
     #[test]
