@@ -1,11 +1,10 @@
 //! The head of a request: where it ends, and what its line and headers mean for the connection and the body.
 
-use core::mem::MaybeUninit;
-
 use mayfly_abi::domain::HEAD_MAX;
 
-use super::{Method, Reject, bytes};
-use crate::digits::decimal;
+use super::bytes::{PATH, TOKEN, VISIBLE, run};
+use super::fields::{Fields, is_host};
+use super::{Method, Reject};
 
 /// Most header lines in a head.
 pub const HEADERS_MAX: usize = 64;
@@ -79,24 +78,11 @@ pub struct Head {
 const BARE_LF: Reject = Reject::bad("a line of the request's head does not end in CR LF");
 const REQUEST_LINE: Reject = Reject::bad("the request line is not `method target HTTP/1.1`");
 const TARGET: Reject = Reject::bad("the request target is neither a path nor an http URL without fragment");
-const HEADER_NAME: Reject =
-    Reject::bad("a header line starts with white space, has a space before its colon, or an invalid name");
-const HEADER_VALUE: Reject = Reject::bad("a header value holds a control character");
-const LINE_END: Reject = Reject::bad("a carriage return is not followed by a line feed");
-const NO_HOST: Reject = Reject::bad("an HTTP/1.1 request needs a Host header");
-const MANY_HOSTS: Reject = Reject::bad("the request has more than one Host header");
-const BAD_HOST: Reject = Reject::bad("the Host header is not a host and port");
-const BAD_LENGTH: Reject = Reject::bad("the Content-Length header is not a number");
-const MANY_LENGTHS: Reject = Reject::bad("the request has more than one Content-Length header");
-const MANY_CODINGS: Reject = Reject::bad("the request has more than one Transfer-Encoding header");
-const TWO_FRAMINGS: Reject = Reject::bad("the request has both Content-Length and Transfer-Encoding");
-const OLD_CODING: Reject = Reject::bad("an HTTP/1.0 request cannot have a Transfer-Encoding");
-const CODING: Reject = Reject { status: 501, reason: "the only known Transfer-Encoding is `chunked`" };
+pub(super) const LINE_END: Reject = Reject::bad("a carriage return is not followed by a line feed");
 const METHOD: Reject = Reject { status: 405, reason: "functions cannot be asked with this method" };
 const VERSION: Reject = Reject { status: 505, reason: "the request's version is not HTTP/1.0 or HTTP/1.1" };
 const TARGET_TOO_LONG: Reject = Reject { status: 414, reason: "the request target has more than 4096 bytes" };
 const HEAD_TOO_LONG: Reject = Reject { status: 431, reason: "the request's line and headers exceed 8192 bytes" };
-const MANY_HEADERS: Reject = Reject { status: 431, reason: "the request has more than 64 header lines" };
 
 /// Parses the head at the start of `input`, and says how many bytes it has.
 ///
@@ -104,6 +90,12 @@ const MANY_HEADERS: Reject = Reject { status: 431, reason: "the request has more
 /// `searched` so that they are not searched again. Empty lines before the request are skipped (RFC 9112, 2.2).
 pub fn parse(input: &[u8], searched: usize) -> Result<Option<(Head, usize)>, Reject> {
     let input = &input[..input.len().min(HEAD_MAX as usize)];
+    // Most heads come whole and sound: they are read once. For any other it matters first where it ends.
+    if searched == 0
+        && let Ok(sound) = read(input)
+    {
+        return Ok(Some(sound));
+    }
     let Some(end) = find_end(input, searched) else {
         return if input.len() < HEAD_MAX as usize { Ok(None) } else { Err(too_long(input)) };
     };
@@ -111,45 +103,75 @@ pub fn parse(input: &[u8], searched: usize) -> Result<Option<(Head, usize)>, Rej
     if !input.ends_with(b"\r\n\r\n") {
         return Err(BARE_LF);
     }
+    read(input).map(Some)
+}
 
-    let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-    let mut request = httparse::Request::new(&mut []);
-    let parsed = request.parse_with_uninit_headers(input, &mut headers);
+/// Reads the head at the start of `input`, and says how many bytes it has. If its end is not there, it is refused.
+#[inline(never)]
+fn read(input: &[u8]) -> Result<(Head, usize), Reject> {
     let start = first_line(input);
-    let target_start = start + request.method.map_or(0, str::len) + 1;
-    let target_end = target_start + request.path.map_or(0, str::len);
-    match parsed {
-        Ok(httparse::Status::Complete(_)) => {}
-        Ok(httparse::Status::Partial) => return Err(REQUEST_LINE),
-        Err(error) => return Err(explain(error, &input[(target_end + 1).min(end)..])),
+    let (method_end, space) = run(input, start, TOKEN);
+    if space != b' ' || method_end == start {
+        return Err(if space == b'\r' && method_end == start { LINE_END } else { REQUEST_LINE });
     }
-    let (Some(name), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
-        return Err(REQUEST_LINE);
-    };
+    let target_start = method_end + 1;
+    let (target_end, is_path) = target_end(input, target_start)?;
+    let version = version(&input[target_end..])?;
+    let headers_start = target_end + VERSION_LEN;
+    let (fields, headers_end) = Fields::read(input, headers_start)?;
 
-    if target.len() > TARGET_MAX {
+    // What is no request was told before what is one that cannot be served.
+    if target_end - target_start > TARGET_MAX {
         return Err(TARGET_TOO_LONG);
     }
-    let method = Method::from_name(name.as_bytes()).ok_or(METHOD)?;
-    let (path, query) = split_target(method, target.as_bytes(), target_start)?;
-    let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
-    let fields = Fields::read(request.headers)?;
-    // Exact, since the line has single spaces and ends in CR LF: ` HTTP/1.1` and the line end have 11 bytes.
-    let headers = Span::new(target_end + 11, end - 2);
-    Ok(Some((
-        Head {
-            method,
-            method_name: Span::new(start, target_start - 1),
-            path,
-            query,
-            headers,
-            framing: fields.framing(version)?,
-            version,
-            keep_alive: !fields.close && (version == Version::Http11 || fields.keep_alive),
-            expect_continue: fields.expect_continue && version == Version::Http11,
-        },
-        end,
-    )))
+    let method = Method::from_name(&input[start..method_end]).ok_or(METHOD)?;
+    let (path, query) = if is_path {
+        (Span::new(target_start, target_end), Span::new(target_end, target_end))
+    } else {
+        split_target(method, &input[target_start..target_end], target_start)?
+    };
+    let framing = fields.framing(version)?;
+    let head = Head {
+        method,
+        method_name: Span::new(start, method_end),
+        path,
+        query,
+        headers: Span::new(headers_start, headers_end),
+        framing,
+        version,
+        keep_alive: !fields.close && (version == Version::Http11 || fields.keep_alive),
+        expect_continue: fields.expect_continue && version == Version::Http11,
+    };
+    Ok((head, headers_end + 2))
+}
+
+/// Where the target that starts at `start` ends, and whether it is a path in ASCII and nothing else, as most are.
+fn target_end(input: &[u8], start: usize) -> Result<(usize, bool), Reject> {
+    let (end, space) = run(input, start, PATH);
+    if space == b' ' && input[start] == b'/' {
+        return Ok((end, true));
+    }
+    let (end, space) = run(input, end, VISIBLE);
+    let sound = space == b' ' && end > start && str::from_utf8(&input[start..end]).is_ok();
+    if sound { Ok((end, false)) } else { Err(REQUEST_LINE) }
+}
+
+/// Bytes of ` HTTP/1.1` and the line's end.
+const VERSION_LEN: usize = 11;
+
+/// The version in what follows the target, up to the line's end.
+fn version(rest: &[u8]) -> Result<Version, Reject> {
+    if rest.starts_with(b" HTTP/1.1\r\n") {
+        Ok(Version::Http11)
+    } else if rest.starts_with(b" HTTP/1.0\r\n") {
+        Ok(Version::Http10)
+    } else {
+        Err(match rest {
+            [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0' | b'1', ..] => LINE_END,
+            [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9', b'\r', ..] => VERSION,
+            _ => REQUEST_LINE,
+        })
+    }
 }
 
 /// Where the head at the start of `input` ends: behind the first empty line, or behind the first line feed without a
@@ -217,21 +239,6 @@ fn too_long(input: &[u8]) -> Reject {
     if target.len() > TARGET_MAX { TARGET_TOO_LONG } else { HEAD_TOO_LONG }
 }
 
-/// What the parser's error means for the client. `version` is what follows the target if it got that far.
-fn explain(error: httparse::Error, version: &[u8]) -> Reject {
-    match error {
-        httparse::Error::HeaderName => HEADER_NAME,
-        httparse::Error::HeaderValue => HEADER_VALUE,
-        httparse::Error::NewLine => LINE_END,
-        httparse::Error::TooManyHeaders => MANY_HEADERS,
-        httparse::Error::Version => match version {
-            [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9', b'\r', ..] => VERSION,
-            _ => REQUEST_LINE,
-        },
-        httparse::Error::Token | httparse::Error::Status => REQUEST_LINE,
-    }
-}
-
 /// Path and query of a request target that starts at offset `start` (RFC 9112, 3.2).
 fn split_target(method: Method, target: &[u8], start: usize) -> Result<(Span, Span), Reject> {
     let mut query_at = target.len();
@@ -267,81 +274,4 @@ fn split_target(method: Method, target: &[u8], start: usize) -> Result<(Span, Sp
         Span::new(start + SCHEME.len() - 1, start + SCHEME.len())
     };
     Ok((path, query))
-}
-
-/// A host with an optional port, by its characters.
-fn is_host(value: &[u8]) -> bool {
-    value.iter().all(|byte| bytes::is_host(*byte))
-}
-
-/// What the headers say that the kernel itself acts on.
-#[derive(Default)]
-struct Fields {
-    host: bool,
-    length: Option<u64>,
-    coding: Option<bool>,
-    close: bool,
-    keep_alive: bool,
-    expect_continue: bool,
-}
-
-impl Fields {
-    fn read(headers: &[httparse::Header<'_>]) -> Result<Self, Reject> {
-        let mut fields = Self::default();
-        for header in headers {
-            // Few headers have one of these lengths, so few names are compared at all.
-            match header.name.len() {
-                4 if header.name.eq_ignore_ascii_case("host") => {
-                    if fields.host {
-                        return Err(MANY_HOSTS);
-                    }
-                    if !is_host(header.value) {
-                        return Err(BAD_HOST);
-                    }
-                    fields.host = true;
-                }
-                6 if header.name.eq_ignore_ascii_case("expect") => {
-                    fields.expect_continue |= header.value.eq_ignore_ascii_case(b"100-continue");
-                }
-                10 if header.name.eq_ignore_ascii_case("connection") => fields.connection(header.value),
-                14 if header.name.eq_ignore_ascii_case("content-length") => {
-                    if fields.length.is_some() {
-                        return Err(MANY_LENGTHS);
-                    }
-                    fields.length = Some(decimal(header.value).ok_or(BAD_LENGTH)?);
-                }
-                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                    if fields.coding.is_some() {
-                        return Err(MANY_CODINGS);
-                    }
-                    fields.coding = Some(header.value.eq_ignore_ascii_case(b"chunked"));
-                }
-                _ => {}
-            }
-        }
-        Ok(fields)
-    }
-
-    fn connection(&mut self, value: &[u8]) {
-        for option in value.split(|byte| *byte == b',') {
-            let option = option.trim_ascii();
-            self.close |= option.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-        }
-    }
-
-    /// How the body's end is told (RFC 9112, 6.3), and whether the head is complete for its version.
-    fn framing(&self, version: Version) -> Result<Framing, Reject> {
-        if version == Version::Http11 && !self.host {
-            return Err(NO_HOST);
-        }
-        match (self.coding, self.length) {
-            (None, None) => Ok(Framing::None),
-            (None, Some(length)) => Ok(Framing::Length(length)),
-            (Some(_), Some(_)) => Err(TWO_FRAMINGS),
-            (Some(_), None) if version == Version::Http10 => Err(OLD_CODING),
-            (Some(false), None) => Err(CODING),
-            (Some(true), None) => Ok(Framing::Chunked),
-        }
-    }
 }

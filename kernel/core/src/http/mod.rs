@@ -6,6 +6,7 @@
 pub mod answer;
 mod bytes;
 pub mod chunked;
+mod fields;
 pub mod head;
 pub mod response;
 

@@ -1,6 +1,6 @@
 //! The head of a response, and the check of what a function wants in it.
 
-use super::bytes::{is_token, value_len};
+use super::bytes;
 
 /// Most bytes that [`write_head`] adds to the function's own headers.
 pub const HEAD_ROOM: usize = 128;
@@ -66,23 +66,16 @@ pub fn may_have_body(status: u16) -> bool {
 
 /// Whether `headers` may stand in a response as they are: lines of `name: value` that end in CR LF, without controls
 /// and folded lines, and without a field that only the kernel may set.
-pub fn check_headers(mut headers: &[u8]) -> bool {
-    while !headers.is_empty() {
-        let Some(colon) = headers.iter().position(|byte| !is_token(*byte)) else {
+pub fn check_headers(headers: &[u8]) -> bool {
+    let mut at = 0;
+    while at < headers.len() {
+        let Ok(line) = bytes::line(headers, at) else {
             return false;
         };
-        let (name, rest) = headers.split_at(colon);
-        let Some(value) = rest.strip_prefix(b":") else {
-            return false;
-        };
-        let rest = &value[value_len(value)..];
-        if name.is_empty() || !rest.starts_with(b"\r\n") {
+        if RESERVED.iter().any(|reserved| line.name.eq_ignore_ascii_case(reserved)) {
             return false;
         }
-        if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
-            return false;
-        }
-        headers = &rest[2..];
+        at = line.next;
     }
     true
 }
