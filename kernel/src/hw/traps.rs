@@ -50,12 +50,22 @@ pub(crate) struct Tables {
 
 impl Tables {
     pub(crate) const fn new() -> Self {
-        Self {
-            task: TaskStateSegment::new(),
-            segments: GlobalDescriptorTable::new(),
-            gates: [Entry::missing(); VECTORS],
-        }
+        Self { task: TaskStateSegment::new(), segments: segments(), gates: [Entry::missing(); VECTORS] }
     }
+}
+
+/// The segments, but for the task's: where its state lies is known when the kernel runs.
+///
+/// The order is dictated by `sysret`: it loads SS from STAR[63:48] + 8 and CS from + 16 (SDM 3A 5.8.8). It does not look at
+/// their descriptors, and nothing else leads to ring 3: the one of its code segment is left out (way_back.rs says why).
+const fn segments() -> GlobalDescriptorTable {
+    let mut table = GlobalDescriptorTable::new();
+    assert!(table.append(Descriptor::kernel_code_segment()).0 == entry::KERNEL_CODE);
+    assert!(table.append(Descriptor::kernel_data_segment()).0 == entry::KERNEL_DATA);
+    assert!(table.append(Descriptor::user_data_segment()).0 == entry::USER_DATA);
+    assert!(table.append(Descriptor::UserSegment(0)).0 | 3 == entry::USER_CODE);
+    assert!(entry::USER_CODE - 8 == entry::USER_DATA && entry::KERNEL_DATA == entry::KERNEL_CODE + 8);
+    table
 }
 
 /// Proof that a fault will be caught and told, not reset the machine.
@@ -67,8 +77,8 @@ pub(crate) fn init() -> Traps {
     let core: &'static mut Core = unsafe { &mut *addr_of_mut!(entry::CORE) };
     let tables = &mut core.tables;
     for slot in 0..2 {
-        let end = VirtAddr::from_ptr(addr_of!(STACKS)) + ((slot + 1) * STACK_LEN) as u64;
-        tables.task.interrupt_stack_table[slot] = end;
+        let end = addr_of!(STACKS) as u64 + ((slot + 1) * STACK_LEN) as u64;
+        tables.task.interrupt_stack_table[slot] = VirtAddr::new_truncate(end);
     }
     let first_stub = entry::trap_stubs();
     for (vector, gate) in tables.gates.iter_mut().enumerate() {
@@ -80,30 +90,20 @@ pub(crate) fn init() -> Traps {
             options.set_privilege_level(PrivilegeLevel::Ring3);
         }
     }
-    // The order is dictated by `sysret`: it loads SS from STAR[63:48] + 8 and CS from + 16 (SDM 3A 5.8.8). It does not look
-    // at their descriptors, and nothing else leads to ring 3: the one of its code segment is left out (way_back.rs says why).
-    let kernel_code = tables.segments.append(Descriptor::kernel_code_segment());
-    let kernel_data = tables.segments.append(Descriptor::kernel_data_segment());
-    let user_data = tables.segments.append(Descriptor::user_data_segment());
-    let hole = tables.segments.append(Descriptor::UserSegment(0));
     // SAFETY: the task state lives in the static core.
     let task = tables.segments.append(unsafe { Descriptor::tss_segment_unchecked(&tables.task) });
-    let selectors = [kernel_code.0, kernel_data.0, user_data.0, hole.0 | 3];
-    assert!(selectors == [entry::KERNEL_CODE, entry::KERNEL_DATA, entry::USER_DATA, entry::USER_CODE]);
     let limit = size_of_val(&tables.gates) as u16 - 1;
-    let gates = DescriptorTablePointer { limit, base: VirtAddr::from_ptr(&tables.gates) };
-    // SAFETY: the tables are complete and static; the selectors are the ones they were given.
+    let gates = DescriptorTablePointer { limit, base: VirtAddr::new_truncate(addr_of!(tables.gates) as u64) };
+    // SAFETY: the tables are complete and static; the selectors are theirs, in the order that `syscall` and `sysret` need.
     unsafe {
         tables.segments.load_unsafe();
-        CS::set_reg(kernel_code);
-        SS::set_reg(kernel_data);
+        CS::set_reg(SegmentSelector(entry::KERNEL_CODE));
+        SS::set_reg(SegmentSelector(entry::KERNEL_DATA));
         load_tss(task);
         lidt(&gates);
         // A CPU starts with a local table at address 0 (SDM 3A 10.1.1): functions must not have one.
         asm!("lldt {0:x}", in(reg) 0_u16, options(nostack, preserves_flags));
-    }
-    if Star::write(SegmentSelector(entry::USER_CODE), user_data, kernel_code, kernel_data).is_err() {
-        panic!("the segment table is not in the order that sysret needs");
+        Star::write_raw(entry::USER_DATA - 8, entry::KERNEL_CODE);
     }
     cpu::set_call_entry(entry::call_entry(), core as *mut Core as u64);
     cpu::protect();
