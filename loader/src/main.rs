@@ -34,22 +34,19 @@ unsafe extern "C" fn load(start_info: u64) -> ! {
 
     // SAFETY: one core, called once: this is the only reference to the table.
     let table = unsafe { &mut *addr_of_mut!(REGION_TABLE) };
-    let mut used = 0;
-    let mut add = |start: u64, end: u64, kind: MemoryRegionKind| {
-        if start < end && used < REGIONS {
-            table[used] = MemoryRegion { start, end, kind };
-            used += 1;
-        }
-    };
-    add(mayfly_abi::boot::LOADER, block.image_end, MemoryRegionKind::Bootloader);
+    table[0] =
+        MemoryRegion { start: mayfly_abi::boot::LOADER, end: block.image_end, kind: MemoryRegionKind::Bootloader };
+    let mut used = 1;
     // SAFETY: as for the start info.
     for entry in unsafe { start.memory_map() } {
-        let (first, end) = (entry.address, entry.address.saturating_add(entry.len));
-        if entry.kind == pvh::RAM {
-            // Below the image lie the firmware's tables; they stay untouched.
-            add(first.max(block.image_end), end, MemoryRegionKind::Usable);
-        } else {
-            add(first, end, MemoryRegionKind::UnknownBios(entry.kind));
+        let is_ram = entry.kind == pvh::RAM;
+        // Below the image lie the firmware's tables; they stay untouched.
+        let start = if is_ram { entry.address.max(block.image_end) } else { entry.address };
+        let end = entry.address.saturating_add(entry.len);
+        let kind = if is_ram { MemoryRegionKind::Usable } else { MemoryRegionKind::UnknownBios(entry.kind) };
+        if (start < end) & (used < REGIONS) {
+            table[used] = MemoryRegion { start, end, kind };
+            used += 1;
         }
     }
     // SAFETY: as for the start info.
