@@ -4,6 +4,7 @@
 //! to the caller as a [`Notice`], to be printed once there is time.
 
 use core::fmt;
+use core::hint::black_box;
 use core::net::Ipv4Addr;
 
 use crate::digits::{Numbers, scan};
@@ -11,6 +12,7 @@ use crate::digits::{Numbers, scan};
 /// Most devices that are kept.
 pub const DEVICES_MAX: usize = 8;
 
+#[derive(Clone, Copy)]
 enum Key {
     Address,
     Gateway,
@@ -21,15 +23,15 @@ enum Key {
     Device,
 }
 
-/// Every key, and the form of its value as [`scan`] reads it.
-const KEYS: [(&[u8], Key, &[u8]); 7] = [
-    (b"ip", Key::Address, b"d.d.d.d/d"),
-    (b"gw", Key::Gateway, b"d.d.d.d"),
-    (b"tsc_hz", Key::TscHz, b"d"),
-    (b"lapic_hz", Key::LapicHz, b"d"),
-    (b"hold_faults", Key::HoldFaults, b"d"),
-    (b"verify_reset", Key::VerifyReset, b"d"),
-    (b"virtio_mmio.device", Key::Device, b"u@0xh:d"),
+/// The form of a word with each key, as [`scan`] reads it.
+const KEYS: [(&[u8], Key); 7] = [
+    (b"ip=D.D.D.D/D", Key::Address),
+    (b"gw=D.D.D.D", Key::Gateway),
+    (b"tsc_hz=D", Key::TscHz),
+    (b"lapic_hz=D", Key::LapicHz),
+    (b"hold_faults=D", Key::HoldFaults),
+    (b"verify_reset=D", Key::VerifyReset),
+    (b"virtio_mmio.device=U@0xH:D", Key::Device),
 ];
 
 /// What the command line says. A key that appears twice counts as its last good value.
@@ -112,10 +114,7 @@ impl CommandLine {
     }
 
     fn take(&mut self, word: &[u8]) -> Result<(), Why> {
-        let equals = word.iter().position(|byte| *byte == b'=').ok_or(Why::Unknown)?;
-        let (name, value) = (&word[..equals], &word[equals + 1..]);
-        let (_, key, form) = KEYS.iter().find(|(known, ..)| *known == name).ok_or(Why::Unknown)?;
-        let numbers = scan(form, value).ok_or(Why::BadValue)?;
+        let (numbers, key) = read(word)?;
         match key {
             Key::Address => {
                 let prefix = u8::try_from(numbers[4]).ok().filter(|prefix| *prefix <= 32).ok_or(Why::BadValue)?;
@@ -137,6 +136,19 @@ impl CommandLine {
         }
         Ok(())
     }
+}
+
+/// The numbers in a word, and whose they are.
+fn read(word: &[u8]) -> Result<(Numbers, Key), Why> {
+    // One loop, of which the compiler must not make as many pieces of code as there are keys.
+    for (form, key) in black_box(&KEYS[..]) {
+        if let Some(numbers) = scan(form, word) {
+            return Ok((numbers, *key));
+        }
+    }
+    let name = |text: &[u8]| text.iter().position(|byte| *byte == b'=');
+    let named = |form: &[u8]| name(word).is_some_and(|len| name(form) == Some(len) && form[..len] == word[..len]);
+    Err(if KEYS.iter().any(|(form, _)| named(form)) { Why::BadValue } else { Why::Unknown })
 }
 
 impl fmt::Display for Notice<'_> {

@@ -5,8 +5,8 @@ pub const NUMBERS_MAX: usize = 5;
 /// What [`scan`] has read, in order; zeros behind the last.
 pub type Numbers = [u64; NUMBERS_MAX];
 
-/// Reads the numbers in `text`, which must be wholly of a form: `d` stands for a number in base ten, `h` for one in
-/// base sixteen, `u` for one in base ten with an optional unit `K` or `M` (2^10, 2^20), and any other byte for itself.
+/// Reads the numbers in `text`, which must be wholly of a form: `D` stands for a number in base ten, `H` for one in
+/// base sixteen, `U` for one in base ten with an optional unit `K` or `M` (2^10, 2^20), and any other byte for itself.
 ///
 /// One loop for every form, since each block of code costs the boot more than each byte it reads. `None` if the text is
 /// not of the form, or if a number exceeds a `u64`. A form with more than [`NUMBERS_MAX`] numbers has no texts.
@@ -17,16 +17,16 @@ pub fn scan(form: &[u8], text: &[u8]) -> Option<Numbers> {
     let mut rest = text;
     for what in form {
         let base = match what {
-            b'd' | b'u' => 10,
-            b'h' => 16,
+            b'D' | b'U' => 10,
+            b'H' => 16,
             literal => {
-                rest = rest.strip_prefix(&[*literal])?;
+                rest = rest.split_first().filter(|(first, _)| *first == literal)?.1;
                 continue;
             }
         };
         let place = places.next()?;
         (*place, rest) = number(rest, base)?;
-        if *what == b'u'
+        if *what == b'U'
             && let [unit @ (b'K' | b'M'), behind @ ..] = rest
         {
             *place = place.checked_mul(if *unit == b'K' { 1 << 10 } else { 1 << 20 })?;
@@ -39,11 +39,14 @@ pub fn scan(form: &[u8], text: &[u8]) -> Option<Numbers> {
 /// The number at the start of `text`, and what follows it. `None` if there is no digit, or if it exceeds a `u64`.
 #[inline(never)]
 fn number(text: &[u8], base: u64) -> Option<(u64, &[u8])> {
-    let len = text.iter().position(|byte| digit(*byte, base).is_none()).unwrap_or(text.len());
-    let (digits, rest) = text.split_at(len);
-    let value =
-        digits.iter().try_fold(0u64, |value, byte| value.checked_mul(base)?.checked_add(digit(*byte, base)?))?;
-    (len > 0).then_some((value, rest))
+    let (mut value, mut rest) = (0u64, text);
+    while let [byte, behind @ ..] = rest
+        && let Some(digit) = digit(*byte, base)
+    {
+        value = value.checked_mul(base)?.checked_add(digit)?;
+        rest = behind;
+    }
+    (rest.len() < text.len()).then_some((value, rest))
 }
 
 /// The number that `digits` spells in base ten. `None` if it is empty, holds anything but digits, or exceeds a `u64`.
@@ -89,19 +92,19 @@ mod tests {
 
     #[test]
     fn text_is_read_by_its_form_and_to_its_end() {
-        assert_eq!(scan(b"d/h@h", b"12/feB0@ffffffffffffffff"), Some([12, 0xfeb0, u64::MAX, 0, 0]));
-        assert_eq!(scan(b"u:u:u", b"3:4K:5M"), Some([3, 4 << 10, 5 << 20, 0, 0]));
+        assert_eq!(scan(b"D/H@H", b"12/feB0@ffffffffffffffff"), Some([12, 0xfeb0, u64::MAX, 0, 0]));
+        assert_eq!(scan(b"U:U:U", b"3:4K:5M"), Some([3, 4 << 10, 5 << 20, 0, 0]));
         for (form, text) in [
-            (&b"d"[..], &b""[..]),
-            (b"d", b"1K"),
-            (b"d", b"f"),
-            (b"u", b"1KK"),
-            (b"u", b"18446744073709551615K"),
-            (b"h", b"10000000000000000"),
-            (b"d.d", b"1."),
-            (b"d.d", b"1/2"),
-            (b"d.d", b"1.2."),
-            (b"dxdxdxdxdxd", b"1x2x3x4x5x6"),
+            (&b"D"[..], &b""[..]),
+            (b"D", b"1K"),
+            (b"D", b"f"),
+            (b"U", b"1KK"),
+            (b"U", b"18446744073709551615K"),
+            (b"H", b"10000000000000000"),
+            (b"D.D", b"1."),
+            (b"D.D", b"1/2"),
+            (b"D.D", b"1.2."),
+            (b"DxDxDxDxDxD", b"1x2x3x4x5x6"),
         ] {
             assert_eq!(scan(form, text), None, "{}", text.escape_ascii());
         }
