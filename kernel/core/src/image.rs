@@ -82,14 +82,11 @@ impl<'a> Image<'a> {
 
     /// The function that `route`, a path segment without slashes, reaches.
     pub fn find(&self, route: &[u8]) -> Option<Function<'a>> {
-        // A zero in a route would make it equal to a shorter one's padding.
-        if route.is_empty() || route.len() > ROUTE_MAX || route.contains(&0) {
-            return None;
-        }
         let mut key = [0; ROUTE_MAX];
-        key[..route.len()].copy_from_slice(route);
+        key.get_mut(..route.len())?.copy_from_slice(route);
         let index = self.records.binary_search_by(|record| record[..ROUTE_MAX].cmp(&key)).ok()?;
-        self.function(index)
+        // A zero in a route makes it equal to a shorter one's padding.
+        self.function(index).filter(|function| !route.is_empty() && function.route().len() == route.len())
     }
 
     /// The function at `index` in the order of routes.
@@ -195,7 +192,7 @@ impl<'a> Function<'a> {
         let mut segment_count = 0;
         let mut private_pages = 1;
         for raw in &record.segments {
-            if raw.memory_len == 0 && raw.file_len == 0 {
+            if raw.memory_len | raw.file_len == 0 {
                 continue;
             }
             let segment = self.image.segment(raw)?;
@@ -226,11 +223,11 @@ impl<'a> Function<'a> {
             response: record.response_limit,
             concurrency: record.concurrency,
         };
-        if u64::from(limits.memory_pages) > MEMORY_MAX / PAGE || limits.memory_pages < private_pages {
+        if (u64::from(limits.memory_pages) > MEMORY_MAX / PAGE) | (limits.memory_pages < private_pages) {
             return Err(RecordError::Memory);
         }
         let bodies_fit = u64::from(limits.request.max(limits.response)) <= BODY_MAX;
-        if !bodies_fit || limits.timeout_ms == 0 || limits.concurrency == 0 {
+        if !bodies_fit | (limits.timeout_ms == 0) | (limits.concurrency == 0) {
             return Err(RecordError::Limits);
         }
         let segments_used = &segments[..segment_count];
@@ -269,23 +266,23 @@ impl Image<'_> {
             SEGMENT_EXECUTE => Rights::ReadExecute,
             _ => return Err(RecordError::Rights),
         };
-        if !raw.address.is_multiple_of(PAGE) || !raw.offset.is_multiple_of(PAGE) {
+        if !(raw.address | raw.offset).is_multiple_of(PAGE) {
             return Err(RecordError::Alignment);
         }
         let memory_len = page_up(u64::from(raw.memory_len));
         let file_len = page_up(u64::from(raw.file_len));
         // What cannot be written is mapped from the bundle, so the bundle must have all of it.
-        if raw.file_len > raw.memory_len || (rights != Rights::ReadWrite && memory_len > file_len) {
+        if (raw.file_len > raw.memory_len) | ((rights != Rights::ReadWrite) & (memory_len > file_len)) {
             return Err(RecordError::Length);
         }
         let end = raw.address.saturating_add(memory_len);
-        let is_program = raw.address >= PROGRAM_BASE && end <= PROGRAM_END;
-        let is_heap = raw.address == HEAP_BASE && end <= USER_END && rights == Rights::ReadWrite;
-        if !is_program && !is_heap {
+        let is_program = (raw.address >= PROGRAM_BASE) & (end <= PROGRAM_END);
+        let is_heap = (raw.address == HEAP_BASE) & (end <= USER_END) & (rights == Rights::ReadWrite);
+        if !(is_program | is_heap) {
             return Err(RecordError::Address);
         }
         // The table and the header are not a function's to see.
-        if file_len > 0 && (raw.offset < self.contents || raw.offset.saturating_add(file_len) > self.len) {
+        if (file_len > 0) & ((raw.offset < self.contents) | (raw.offset.saturating_add(file_len) > self.len)) {
             return Err(RecordError::Source);
         }
         let pages = (memory_len / PAGE) as u32;
@@ -295,7 +292,7 @@ impl Image<'_> {
 
 fn overlap(one: &Segment, other: &Segment) -> bool {
     let end = |segment: &Segment| segment.address + u64::from(segment.pages) * PAGE;
-    one.address < end(other) && other.address < end(one)
+    (one.address < end(other)) & (other.address < end(one))
 }
 
 /// [`Plan::frames`] of a function with these limits and segments.
@@ -323,6 +320,8 @@ fn is_beside_stack(segment: &Segment) -> bool {
     segment.address / TABLE_SPAN == STACK_BASE / TABLE_SPAN
 }
 
+/// Kept apart: inlined, it would be new code to the CPU for each field.
+#[inline(never)]
 fn unpadded(field: &[u8]) -> &[u8] {
     let len = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
     &field[..len]
