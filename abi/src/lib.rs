@@ -14,7 +14,7 @@ pub mod ledger;
 pub mod wire;
 
 /// Version of the calls and of the domain's memory map. A bundle built for another one is refused.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Size of a page, in bytes. The unit in which memory is mapped, limited and given back.
 pub const PAGE: u64 = 4096;

@@ -17,9 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAYFLY_ABI_VERSION 1
+#define MAYFLY_ABI_VERSION 2
 #define MAYFLY_RESPONSE_BASE 0x18000000ul
 #define MAYFLY_HEADERS_MAX 1024ul
+#define MAYFLY_RESPONSE_BODY 1152ul
 #define MAYFLY_LOG_MAX 1024ul
 #define MAYFLY_RANDOM_MAX 256ul
 
@@ -184,7 +185,7 @@ static inline int mayfly_write(mayfly_response *response, mayfly_text text) {
         response->wrong = "the response's body is over its limit (`response` in mayfly.toml)";
         return -1;
     }
-    __builtin_memcpy(mayfly_window() + MAYFLY_HEADERS_MAX + response->body_len, text.bytes, text.len);
+    __builtin_memcpy(mayfly_window() + MAYFLY_RESPONSE_BODY + response->body_len, text.bytes, text.len);
     response->body_len += (uint32_t)text.len;
     return 0;
 }

@@ -111,6 +111,19 @@ impl Connection {
         !self.ahead.is_empty() || self.stream.peek(&mut [0]).is_ok_and(|len| len > 0)
     }
 
+    /// Whether the server closes the connection in order within `time`, or has done so. It must not be reset.
+    pub fn has_ended(&mut self, time: Duration) -> bool {
+        self.stream.set_read_timeout(Some(time)).expect("a timeout can be set");
+        match self.stream.peek(&mut [0]) {
+            Ok(len) => len == 0,
+            Err(error) => {
+                let waited = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+                assert!(waited, "the connection did not end in order: {error}");
+                false
+            }
+        }
+    }
+
     /// The server closes the connection in order and sends nothing more before.
     #[track_caller]
     pub fn expect_end(&mut self) {

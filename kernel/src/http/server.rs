@@ -257,8 +257,10 @@ impl Server {
                 return true;
             }
             if open.http.is_idle() && open.tcp.is_quiet(now) {
-                open.tcp.abort();
+                // Its client finds it closed in order, and nothing is known of it any more.
+                open.tcp.close();
                 self.settle(number, around, now);
+                self.forget(number, around.windows);
                 return true;
             }
         }
