@@ -4,6 +4,7 @@ mod boot;
 mod client;
 mod context;
 mod isolation;
+mod load;
 mod measure;
 mod record;
 mod server;
@@ -14,29 +15,50 @@ mod waterfall;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::peer::Peer;
+
 /// Measures an image.
 #[derive(clap::Args)]
+#[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 pub struct Args {
+    /// Prepare a system that Mayfly is measured beside, such as linux, instead of measuring.
+    #[arg(long, value_name = "PEER", required = true)]
+    prepare: Option<String>,
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 }
 
 #[derive(Subcommand)]
 enum What {
     Boot(boot::Args),
     Isolation(isolation::Args),
+    Load(load::Args),
 }
 
 /// Carries out `mayfly bench`.
 pub fn main(args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
-        What::Boot(args) => boot::main(args),
-        What::Isolation(args) => isolation::main(args),
+        Some(What::Boot(args)) => boot::main(args),
+        Some(What::Isolation(args)) => isolation::main(args),
+        Some(What::Load(args)) => load::main(args),
+        None => prepare(&args.prepare.unwrap_or_default()),
     }
+}
+
+/// Prepares the peer `name`.
+fn prepare(name: &str) -> anyhow::Result<ExitCode> {
+    let peer = Peer::named(name)?;
+    let bar = ProgressBar::new_spinner().with_message(format!("preparing {}: {}", peer.name, peer.what));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let folder = peer.prepare()?;
+    bar.finish_and_clear();
+    println!("{} is prepared: {}, in {}", peer.name, peer.version()?, folder.display());
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Measures `runs` boots of `image` as `mayfly bench boot` does, and prints the same.

@@ -10,5 +10,6 @@ pub mod image_file;
 pub mod inspect;
 pub mod invoke;
 pub mod new;
+mod peer;
 pub mod run;
 pub mod unfinished;

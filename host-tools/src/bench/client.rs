@@ -67,7 +67,7 @@ pub(super) fn receive(connection: &mut impl Read) -> anyhow::Result<(Instant, In
 }
 
 /// Status of a response and its length, head included, once the head is complete.
-fn head(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
+pub(super) fn head(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(head_len) =

@@ -1,0 +1,144 @@
+//! `mayfly bench load`: requests a second and their latencies on many connections, beside other systems.
+
+mod cpu;
+mod figures;
+mod generator;
+mod system;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use mayfly_qemu::{Launch, accelerator, tsc_hz};
+
+use self::figures::{Row, Turn};
+use self::system::System;
+use self::table::Table;
+use super::context::Context;
+use super::record;
+use crate::build::DEFAULT_IMAGE;
+use crate::image_file::ImageFile;
+use crate::peer::{Host, Peer};
+
+/// Memory of each machine: what the largest of them needs.
+const MEMORY_MIB: u32 = 256;
+
+/// Measures how many requests a second are answered, and how late.
+///
+/// The image and every peer that is prepared run at the same time on the same kind of machine, but only one is asked at a
+/// time. In its turn, connections are opened one after another, each with a first request; then each asks again as soon as
+/// it is answered, until the time is up. Every answer is compared byte for byte with the first one.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  mayfly bench --prepare linux\n  mayfly bench load --rounds 10 --json build/load.json"
+)]
+pub(super) struct Args {
+    /// How many connections are open at once: a turn for each of these numbers.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 16, 128],
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: Vec<u32>,
+    /// How long a turn lasts, in seconds.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+    /// How many turns each system has with each number of connections.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// A peer to measure beside; may be given more than once. Without it: every peer that is prepared.
+    #[arg(long, value_name = "NAME")]
+    peer: Vec<String>,
+    /// Write the result and what it was measured on to a file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// The image.
+    #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
+    image: PathBuf,
+    /// What to ask the image for. Peers are asked for what their files say.
+    #[arg(long, default_value = "/hello")]
+    path: String,
+    /// What executes the machines' instructions: auto, tcg or kvm.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    accel: accelerator::Choice,
+}
+
+/// Carries out `mayfly bench load`. Fails if a request got a wrong answer or none.
+pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
+    let image = ImageFile::open(&args.image)?;
+    let (peers, absent) = peers(&args.peer)?;
+    let tsc_hz = tsc_hz().context("this host's TSC has no steady rate, which a Linux guest would have to be told")?;
+    let verdict = accelerator::choose(args.accel)?;
+    let context = Context::gather(args.image.display().to_string(), image.file_len, &verdict)?;
+    let host = Host { accelerator: verdict.accelerator, memory_mib: MEMORY_MIB, tsc_hz };
+
+    let launch = Launch::new(&args.image).accelerator(host.accelerator).memory_mib(host.memory_mib);
+    let mut systems = vec![System::mayfly(launch, &args.path)?];
+    for peer in &peers {
+        systems.push(System::peer(peer, &host)?);
+    }
+    let rows = measure(&mut systems, &args)?;
+
+    println!("GET {} on keep-alive connections, {} turns of {} s each", args.path, args.rounds, args.seconds);
+    println!("{context}\n{}\n\n{}", list(&systems), Table(&rows));
+    absent.iter().for_each(|sentence| println!("{sentence}"));
+    if let Some(path) = &args.json {
+        let systems: Vec<_> = systems.iter().map(System::description).collect();
+        let record = serde_json::json!({
+            "benchmark": "load", "unit": "us", "context": context, "memory_mib": MEMORY_MIB, "seconds": args.seconds,
+            "systems": systems, "rows": rows,
+        });
+        record::write(path, &record)?;
+        println!("the result: {}", path.display());
+    }
+    Ok(if rows.iter().all(|row| row.errors == 0) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The peers to be measured, and a sentence for each that cannot be.
+fn peers(names: &[String]) -> anyhow::Result<(Vec<Peer>, Vec<String>)> {
+    let mut absent = Vec::new();
+    let mut ready = Vec::new();
+    let wanted = match names {
+        [] => Peer::all()?,
+        names => names.iter().map(|name| Peer::named(name)).collect::<anyhow::Result<_>>()?,
+    };
+    for peer in wanted {
+        match peer.missing()? {
+            None => ready.push(peer),
+            Some(sentence) if names.is_empty() => absent.push(sentence),
+            Some(sentence) => anyhow::bail!(sentence),
+        }
+    }
+    Ok((ready, absent))
+}
+
+/// Asks the systems in turn: a row for each number of connections and each system, in this order.
+fn measure(systems: &mut [System], args: &Args) -> anyhow::Result<Vec<Row>> {
+    let duration = Duration::from_secs(args.seconds.into());
+    let bar = super::progress(args.rounds * args.connections.len() as u32 * systems.len() as u32)?;
+    let mut order: Vec<usize> = (0..systems.len()).collect();
+    let mut turns: Vec<Vec<Vec<Turn>>> = vec![systems.iter().map(|_| Vec::new()).collect(); args.connections.len()];
+    for _ in 0..args.rounds {
+        for (turns, &connections) in turns.iter_mut().zip(&args.connections) {
+            for &at in &order {
+                turns[at].push(systems[at].turn(connections as usize, duration)?);
+                bar.inc(1);
+            }
+            // Nobody is always the first.
+            order.reverse();
+        }
+    }
+    bar.finish_and_clear();
+    let mut rows = Vec::new();
+    for (turns, &connections) in turns.iter().zip(&args.connections) {
+        rows.extend(
+            turns.iter().zip(&*systems).map(|(own, system)| Row::of(&system.name, connections, own, &turns[0])),
+        );
+    }
+    Ok(rows)
+}
+
+/// A line for each peer: what it is.
+fn list(systems: &[System]) -> String {
+    let lines: Vec<_> = systems.iter().map(|system| format!("{}: {}", system.name, system.what)).collect();
+    lines.join("\n")
+}

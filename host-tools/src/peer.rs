@@ -1,0 +1,207 @@
+//! Other systems that Mayfly is measured beside, each one a file in `peers/`.
+
+mod cpio;
+mod debian;
+mod linux;
+mod process;
+mod words;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+
+pub(crate) use self::process::Process;
+pub(crate) use self::words::Host;
+use crate::build::source_root;
+
+/// The file in which a recipe notes what it made.
+const VERSION: &str = "version";
+
+/// A file in `peers/`: what makes one system.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Peer {
+    /// What it is called on command lines and in reports.
+    pub(crate) name: String,
+    /// What it is, for people.
+    pub(crate) what: String,
+    /// Its version. Without it: what its recipe noted.
+    version: Option<String>,
+    /// How it differs from what one gets without effort.
+    pub(crate) tuned: Vec<String>,
+    /// How to get it: a sentence that follows "is not prepared:".
+    get: String,
+    /// What prepares it. Without it, people do as `get` says.
+    recipe: Option<Recipe>,
+    /// What must be in its folder for it to be prepared.
+    files: Vec<String>,
+    /// The program that runs it.
+    program: String,
+    /// The program's arguments.
+    arguments: Vec<String>,
+    /// What it is asked for. It is ready when it answers that with a success.
+    pub(crate) path: String,
+}
+
+/// What can be prepared without a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Recipe {
+    Linux,
+}
+
+impl Peer {
+    /// All peers, by name.
+    pub(crate) fn all() -> anyhow::Result<Vec<Self>> {
+        let folder = source_root()?.join("peers");
+        let list = || format!("cannot list {}", folder.display());
+        let mut peers = Vec::new();
+        for entry in fs::read_dir(&folder).with_context(list)? {
+            let path = entry.with_context(list)?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                peers.push(Self::parse(&text, &path)?);
+            }
+        }
+        peers.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(peers)
+    }
+
+    /// The peer that is called so.
+    pub(crate) fn named(name: &str) -> anyhow::Result<Self> {
+        let mut peers = Self::all()?;
+        let Some(at) = peers.iter().position(|peer| peer.name == name) else {
+            let names: Vec<_> = peers.iter().map(|peer| peer.name.as_str()).collect();
+            bail!("there is no peer `{name}`; there are: {}", names.join(", "));
+        };
+        Ok(peers.swap_remove(at))
+    }
+
+    /// Reads the text of the file `path`.
+    fn parse(text: &str, path: &Path) -> anyhow::Result<Self> {
+        let place = path.display();
+        let peer: Self = toml::from_str(text).with_context(|| format!("{place} does not describe a peer"))?;
+        ensure!(
+            path.file_stem().is_some_and(|stem| stem == peer.name.as_str()),
+            "{place} describes a peer that is called `{}`: a peer is called as its file",
+            peer.name
+        );
+        ensure!(
+            peer.version.is_some() || peer.recipe.is_some(),
+            "{place} gives no `version`, and there is no recipe that could note it"
+        );
+        ensure!(peer.path.starts_with('/'), "{place}: `path` is `{}` and must begin with a slash", peer.path);
+        let words = || peer.arguments.iter().chain([&peer.program]);
+        words().try_for_each(|word| words::check(word)).with_context(|| place.to_string())?;
+        ensure!(
+            words().any(|word| word.contains("{port}")),
+            "{place}: the command line lacks {{port}}, so nobody could reach the peer"
+        );
+        Ok(peer)
+    }
+
+    /// Where it lies once it is prepared.
+    fn folder(&self) -> anyhow::Result<PathBuf> {
+        Ok(prepared()?.join(&self.name))
+    }
+
+    /// Why it cannot be started yet, as a sentence; `None` if it can.
+    pub(crate) fn missing(&self) -> anyhow::Result<Option<String>> {
+        let folder = self.folder()?;
+        let there = self.files.iter().all(|file| folder.join(file).is_file());
+        Ok((!there).then(|| format!("{} is not prepared: {}", self.name, self.get)))
+    }
+
+    /// Which version is prepared.
+    pub(crate) fn version(&self) -> anyhow::Result<String> {
+        match &self.version {
+            Some(version) => Ok(version.clone()),
+            None => {
+                let path = self.folder()?.join(VERSION);
+                let version = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                Ok(version.trim().to_owned())
+            }
+        }
+    }
+
+    /// Prepares it: makes the files of its folder anew.
+    pub(crate) fn prepare(&self) -> anyhow::Result<PathBuf> {
+        let (parent, folder) = (prepared()?, self.folder()?);
+        match self.recipe {
+            Some(Recipe::Linux) => linux::prepare(&parent, &folder)?,
+            None => bail!("{} has to be prepared by hand: {}", self.name, self.get),
+        }
+        Ok(folder)
+    }
+
+    /// Starts it on `host`.
+    pub(crate) fn start(&self, host: &Host) -> anyhow::Result<Process> {
+        Process::start(&self.program, &self.arguments, host, &self.folder()?)
+            .with_context(|| format!("{} cannot be started", self.name))
+    }
+}
+
+/// The folder of the prepared peers.
+fn prepared() -> anyhow::Result<PathBuf> {
+    Ok(source_root()?.join("build/peers"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOY: &str = r#"
+name = "toy"
+what = "a toy"
+version = "1"
+tuned = []
+get = "carve it."
+files = ["toy.elf"]
+program = "{folder}/toy.elf"
+arguments = ["--port", "{port}"]
+path = "/"
+"#;
+
+    fn parse(text: &str) -> anyhow::Result<Peer> {
+        Peer::parse(text, Path::new("peers/toy.toml"))
+    }
+
+    #[track_caller]
+    fn refused(text: &str, why: &str) {
+        let error = format!("{:#}", parse(text).expect_err(why));
+        assert!(error.contains("peers/toy.toml") && error.contains(why), "{error}");
+    }
+
+    #[test]
+    fn every_peer_file_parses() {
+        let peers = Peer::all().expect("they parse");
+        assert!(peers.iter().any(|peer| peer.name == "linux"));
+    }
+
+    #[test]
+    fn a_peer_that_nobody_prepared_says_how_to_get_it() {
+        let toy = parse(TOY).expect("it is a peer");
+        assert_eq!(toy.missing().expect("it is told"), Some("toy is not prepared: carve it.".to_owned()));
+        let error = toy.prepare().expect_err("there is no recipe");
+        assert_eq!(error.to_string(), "toy has to be prepared by hand: carve it.");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_peer_file_is_said_with_its_place() {
+        refused(&format!("{TOY}colour = 1"), "colour");
+        refused(&TOY.replace("path = \"/\"", "path = \"hello\""), "must begin with a slash");
+        refused(&TOY.replace("{port}", "8080"), "lacks {port}");
+        refused(&TOY.replace("{folder}", "{house}"), "{house}");
+        refused(&TOY.replace("version = \"1\"", ""), "no `version`");
+        refused(&TOY.replace("name = \"toy\"", "name = \"doll\""), "called `doll`");
+        refused(&TOY.replace("files", "recipe = \"cake\"\nfiles"), "expected `linux`");
+    }
+
+    #[test]
+    fn a_name_that_no_peer_has_is_refused_with_those_there_are() {
+        let error = Peer::named("solaris").expect_err("there is none").to_string();
+        assert!(error.contains("solaris") && error.contains("linux"), "{error}");
+    }
+}

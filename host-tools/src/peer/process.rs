@@ -1,0 +1,110 @@
+//! A peer that runs: its process, what it prints, and its end.
+
+use std::fs;
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, bail};
+
+use super::words::{self, Host};
+use crate::unfinished::Unfinished;
+
+/// A running peer. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    port: u16,
+    command: String,
+    /// What it prints.
+    log: Unfinished,
+}
+
+impl Process {
+    /// Starts `program` with `arguments`, in which `host`, `folder` and a free port are filled in.
+    pub(super) fn start(program: &str, arguments: &[String], host: &Host, folder: &Path) -> anyhow::Result<Self> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let line = words::fill(&[&[program.to_owned()], arguments].concat(), host, folder, port);
+        let (log, file) = Unfinished::file(&std::env::temp_dir())?;
+        let child = Command::new(&line[0])
+            .args(&line[1..])
+            .stdin(Stdio::null())
+            .stderr(file.try_clone()?)
+            .stdout(file)
+            .spawn()
+            .with_context(|| format!("cannot run {}", line[0]))?;
+        Ok(Self { child, port, command: line.join(" "), log })
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The TCP port on 127.0.0.1 that leads to it.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its command line.
+    pub(crate) fn command(&self) -> &str {
+        &self.command
+    }
+
+    /// What it printed, and its command line: what one needs to see when something went wrong.
+    pub(crate) fn report(&self) -> String {
+        let mut printed = Vec::new();
+        // Without it, the command line is still something.
+        let _ = fs::File::open(self.log.path()).and_then(|mut file| file.read_to_end(&mut printed));
+        format!("--- printed\n{}\n--- command\n{}", String::from_utf8_lossy(&printed).trim_end(), self.command)
+    }
+
+    /// An error if it has ended.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("it has ended by itself ({status})\n{}", self.report()),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mayfly_qemu::Accelerator;
+    use std::thread;
+    use std::time::Duration;
+
+    fn start(script: &str) -> Process {
+        let host = Host { accelerator: Accelerator::Tcg, memory_mib: 1, tsc_hz: 1 };
+        let arguments = ["-c", script].map(str::to_owned);
+        Process::start("sh", &arguments, &host, Path::new("/")).expect("there is a shell")
+    }
+
+    #[test]
+    fn a_peer_that_ends_by_itself_is_an_error_with_its_last_words() {
+        let mut process = start("echo no room; exit 3");
+        while process.check().is_ok() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let error = process.check().expect_err("it has ended").to_string();
+        assert!(error.contains("no room") && error.contains("exit status: 3"), "{error}");
+    }
+
+    #[test]
+    fn a_peer_that_is_dropped_has_ended() {
+        let process = start("exec sleep 60");
+        let pid = process.pid();
+        drop(process);
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+}
