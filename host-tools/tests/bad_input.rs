@@ -88,6 +88,16 @@ fn a_missing_image_is_named() {
 }
 
 #[test]
+fn a_peer_that_there_is_not_is_named_with_those_there_are() {
+    let said = failure(&folder(), &["bench", "--prepare", "solaris"]);
+    assert_eq!(said, "there is no peer `solaris`; there are: linux");
+    let dir = folder();
+    fs::write(dir.path().join("image.elf"), image()).expect("written");
+    let said = failure(&dir, &["bench", "load", "--image", "image.elf", "--peer", "solaris"]);
+    assert_eq!(said, "there is no peer `solaris`; there are: linux");
+}
+
+#[test]
 fn a_damaged_image_is_described() {
     let said = inspect_damaged(|image, _| image.truncate(image.len() / 2));
     assert!(said.starts_with("it is truncated or damaged"), "{said}");

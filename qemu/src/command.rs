@@ -12,12 +12,13 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    pub(crate) fn new(program: impl Into<OsString>) -> Self {
+    /// The program alone.
+    pub fn new(program: impl Into<OsString>) -> Self {
         Self { program: program.into(), arguments: Vec::new() }
     }
 
     /// Adds one argument.
-    pub(crate) fn arg(&mut self, argument: impl Into<OsString>) -> &mut Self {
+    pub fn arg(&mut self, argument: impl Into<OsString>) -> &mut Self {
         self.arguments.push(argument.into());
         self
     }
@@ -32,7 +33,8 @@ impl CommandLine {
         &self.arguments
     }
 
-    pub(crate) fn to_command(&self) -> Command {
+    /// What starts it.
+    pub fn to_command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments);
         command

@@ -37,7 +37,7 @@ const MEMORY_MIB: u32 = 256;
 pub(super) struct Args {
     /// How many connections are open at once: a turn for each of these numbers.
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 16, 128],
-        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
     connections: Vec<u32>,
     /// How long a turn lasts, in seconds.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]

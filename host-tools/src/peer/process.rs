@@ -4,9 +4,10 @@ use std::fs;
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use anyhow::{Context, bail};
+use mayfly_qemu::CommandLine;
 
 use super::words::{self, Host};
 use crate::unfinished::Unfinished;
@@ -16,7 +17,7 @@ use crate::unfinished::Unfinished;
 pub(crate) struct Process {
     child: Child,
     port: u16,
-    command: String,
+    command: CommandLine,
     /// What it prints.
     log: Unfinished,
 }
@@ -25,16 +26,20 @@ impl Process {
     /// Starts `program` with `arguments`, in which `host`, `folder` and a free port are filled in.
     pub(super) fn start(program: &str, arguments: &[String], host: &Host, folder: &Path) -> anyhow::Result<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let line = words::fill(&[&[program.to_owned()], arguments].concat(), host, folder, port);
+        let mut words = words::fill(&[&[program.to_owned()], arguments].concat(), host, folder, port).into_iter();
+        let mut command = CommandLine::new(words.next().context("there is no program")?);
+        for word in words {
+            command.arg(word);
+        }
         let (log, file) = Unfinished::file(&std::env::temp_dir())?;
-        let child = Command::new(&line[0])
-            .args(&line[1..])
+        let child = command
+            .to_command()
             .stdin(Stdio::null())
             .stderr(file.try_clone()?)
             .stdout(file)
             .spawn()
-            .with_context(|| format!("cannot run {}", line[0]))?;
-        Ok(Self { child, port, command: line.join(" "), log })
+            .with_context(|| format!("cannot run {}", command.program().to_string_lossy()))?;
+        Ok(Self { child, port, command, log })
     }
 
     /// Its process id.
@@ -48,7 +53,7 @@ impl Process {
     }
 
     /// Its command line.
-    pub(crate) fn command(&self) -> &str {
+    pub(crate) fn command(&self) -> &CommandLine {
         &self.command
     }
 

@@ -17,6 +17,7 @@ mod initialisation;
 mod isolation;
 mod load;
 mod many;
+mod measures;
 mod network;
 mod protections;
 mod randomness;

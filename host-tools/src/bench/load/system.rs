@@ -61,9 +61,10 @@ impl System {
     /// Everything about it but its figures.
     pub(super) fn description(&self) -> Value {
         let command = match &self.running {
-            Running::Mayfly(machine) => machine.command().to_string(),
-            Running::Peer(process) => process.command().to_owned(),
-        };
+            Running::Mayfly(machine) => machine.command(),
+            Running::Peer(process) => process.command(),
+        }
+        .to_string();
         let answer = String::from_utf8_lossy(&self.target.answer);
         json!({ "name": self.name, "what": self.what, "tuned": self.tuned, "command": command, "answer": answer })
     }
