@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::generator::Outcome;
@@ -62,7 +61,8 @@ impl Row {
     pub(super) fn of(system: &str, connections: u32, turns: &[Turn], mayfly: &[Turn]) -> Self {
         let per_second: Vec<f64> = turns.iter().map(Turn::per_second).collect();
         let ratios = mayfly.iter().zip(&per_second).map(|(mayfly, own)| mayfly.per_second() / own);
-        let latencies = merged(turns);
+        let mut latencies: Vec<u64> = turns.iter().flat_map(|turn| &turn.outcome.latencies).copied().collect();
+        latencies.sort_unstable();
         let sum = |what: fn(&Turn) -> Duration| turns.iter().map(what).sum::<Duration>().as_secs_f64();
         Self {
             connections,
@@ -80,20 +80,19 @@ impl Row {
 }
 
 impl Latency {
-    fn of(nanoseconds: &Histogram<u64>) -> Self {
-        let at = |quantile| nanoseconds.value_at_quantile(quantile) as f64 / 1e3;
-        Self { p50: at(0.5), p99: at(0.99), p99_9: at(0.999), max: nanoseconds.max() as f64 / 1e3 }
+    /// Of nanoseconds in ascending order.
+    fn of(sorted: &[u64]) -> Self {
+        // The smallest value that so many of ten thousand do not exceed.
+        let at = |share: usize| {
+            let rank = (sorted.len() * share).div_ceil(10_000);
+            sorted.get(rank.saturating_sub(1)).map_or(0.0, |&nanoseconds| nanoseconds as f64 / 1e3)
+        };
+        Self { p50: at(5000), p99: at(9900), p99_9: at(9990), max: at(10_000) }
     }
 }
 
 fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     Summary::of(values).map(|summary| summary.median)
-}
-
-fn merged(turns: &[Turn]) -> Histogram<u64> {
-    let mut all = turns[0].outcome.latencies.clone();
-    turns[1..].iter().for_each(|turn| all += &turn.outcome.latencies);
-    all
 }
 
 #[cfg(test)]
@@ -102,16 +101,10 @@ pub(super) mod tests {
 
     /// A turn of two seconds with these latencies, in microseconds.
     pub(in super::super) fn turn(latencies: impl IntoIterator<Item = u64>) -> Turn {
-        let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("it is small");
-        latencies.into_iter().for_each(|latency| histogram += latency * 1000);
-        let outcome = Outcome { in_time: histogram.len(), latencies: histogram, errors: 0, error: None };
+        let latencies: Vec<_> = latencies.into_iter().map(|latency| latency * 1000).collect();
+        let outcome = Outcome { in_time: latencies.len() as u64, latencies, ..Outcome::default() };
         let ms = Duration::from_millis;
         Turn { outcome, duration: ms(2000), cpu: ms(500), client: ms(200) }
-    }
-
-    #[track_caller]
-    fn near(one: f64, other: f64) {
-        assert!((one / other - 1.0).abs() < 0.002, "{one} is not {other}");
     }
 
     #[test]
@@ -120,12 +113,17 @@ pub(super) mod tests {
         let row = Row::of("linux", 16, &turns, &turns);
         assert_eq!((row.per_second, row.mayfly_over_this), (500.0, Some(1.0)));
         assert_eq!(row.turns, [500.0, 500.0, 2000.0]);
-        near(row.latency.p50, 100.0);
-        near(row.latency.p99, 100.0);
-        near(row.latency.p99_9, 3000.0);
-        near(row.latency.max, 3000.0);
-        near(row.cpu_seconds_per_1000.expect("there were requests"), 1.5 / 6.0);
-        near(row.client_share, 0.1);
+        assert_eq!(row.latency, Latency { p50: 100.0, p99: 100.0, p99_9: 3000.0, max: 3000.0 });
+        assert_eq!(row.cpu_seconds_per_1000, Some(1.5 / 6.0));
+        assert!((row.client_share - 0.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_latency_is_one_that_so_many_requests_did_not_exceed() {
+        let thousand: Vec<u64> = (1..=1000).map(|at| at * 1000).collect();
+        assert_eq!(Latency::of(&thousand), Latency { p50: 500.0, p99: 990.0, p99_9: 999.0, max: 1000.0 });
+        assert_eq!(Latency::of(&[7000]), Latency { p50: 7.0, p99: 7.0, p99_9: 7.0, max: 7.0 });
+        assert_eq!(Latency::of(&[]).max, 0.0);
     }
 
     #[test]
