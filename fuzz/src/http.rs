@@ -58,9 +58,10 @@ fn pieces(bytes: &[u8], rhythm: u8) -> impl Iterator<Item = &[u8]> {
 fn refusal(reject: Reject) {
     assert!(matches!(reject.status, 400 | 405 | 414 | 431 | 501 | 505), "{reject:?}");
     let mut answer = vec![0; ANSWER_MAX];
-    let len = Answer::Rejected(reject).write(&mut answer, false, false);
-    let parsed = response::Parsed::read(&answer[..len]);
+    let place = Answer::Rejected(reject).write(&mut answer, false, false);
+    let written = &answer[place];
+    let parsed = response::Parsed::read(written);
     assert_eq!(parsed.status, reject.status);
-    assert_eq!(parsed.length, Some(len as u64 - parsed.head_len as u64));
+    assert_eq!(parsed.length, Some((written.len() - parsed.head_len) as u64));
     assert!(parsed.closes);
 }

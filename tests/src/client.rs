@@ -124,14 +124,20 @@ impl Connection {
         }
     }
 
-    /// The server closes the connection in order and sends nothing more before.
+    /// Waits until the server closes the connection. An error if that is not in order, or if anything comes before.
+    pub fn try_end(&mut self) -> Result<(), String> {
+        let end = if self.ahead.is_empty() { self.read_more() } else { Ok(()) };
+        match end {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(()),
+            Err(error) => Err(format!("the connection did not end in order: {error}")),
+            Ok(()) => Err(format!("more came: {:?}", String::from_utf8_lossy(&self.ahead))),
+        }
+    }
+
+    /// [`Connection::try_end`], which must not fail.
     #[track_caller]
     pub fn expect_end(&mut self) {
-        match self.read_more() {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.ahead.is_empty() => {}
-            Err(error) => panic!("the connection did not end in order: {error}"),
-            Ok(()) => panic!("more came: {:?}", String::from_utf8_lossy(&self.ahead)),
-        }
+        self.try_end().unwrap_or_else(|wrong| panic!("{wrong}"));
     }
 
     /// Nothing arrives for `time`, and the connection stays open.

@@ -16,6 +16,7 @@ mod load;
 pub mod many;
 mod message;
 mod qr;
+pub mod smuggling;
 
 pub use client::Connection;
 pub use exchange::{Exchange, Expected};

@@ -83,9 +83,18 @@ fn naive(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         if trailer.is_empty() {
             break;
         }
+        let colon = trailer.iter().position(|byte| *byte == b':')?;
+        if colon == 0 || !trailer[..colon].iter().all(|byte| is_token(*byte)) {
+            return None;
+        }
         overhead += trailer.len();
     }
     (overhead <= OVERHEAD_MAX as usize).then_some((body, bytes.len() - rest.len()))
+}
+
+/// Whether the byte may stand in a name (RFC 9110, 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Takes a line that ends in CR LF and holds no control but the tab.

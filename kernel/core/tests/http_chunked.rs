@@ -157,12 +157,20 @@ fn controls_in_extensions_and_trailers_are_refused() {
 }
 
 #[test]
+fn a_trailer_is_a_name_a_colon_and_a_value() {
+    assert_eq!(status(b"0\r\na:\r\nContent-Length:\t5 \r\n\r\n"), Ok(true));
+    for bad in ["GET / HTTP/1.1", "a", ": b", "a : b", " a: b", "a: b\r\n c", "\u{e9}: b", "\ta: b"] {
+        assert_eq!(status(format!("0\r\n{bad}\r\n\r\n").as_bytes()), Err(400), "{bad:?}");
+    }
+}
+
+#[test]
 fn extensions_and_trailers_have_a_bound_all_together() {
     let max = OVERHEAD_MAX as usize;
     let extension = |len: usize| [b"0;", &vec![b'x'; len][..], b"\r\n\r\n"].concat();
     assert_eq!(status(&extension(max)), Ok(true));
     assert_eq!(status(&extension(max + 1)), Err(431));
-    let trailer = |len: usize| [b"0\r\n", &vec![b'x'; len][..], b"\r\n\r\n"].concat();
+    let trailer = |len: usize| [b"0\r\nx:", &vec![b'x'; len - 2][..], b"\r\n\r\n"].concat();
     assert_eq!(status(&trailer(max)), Ok(true));
     assert_eq!(status(&trailer(max + 1)), Err(431));
     let blanks = [b"0", &vec![b' '; max + 1][..]].concat();

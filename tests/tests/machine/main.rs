@@ -24,4 +24,5 @@ mod randomness;
 mod refuses;
 mod rejects;
 mod sharing;
+mod smuggling;
 mod vanishing;

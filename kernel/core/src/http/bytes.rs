@@ -4,7 +4,7 @@
 pub(super) const TOKEN: u8 = 1 << 0;
 /// A field value: the tab, and anything but controls (RFC 9110, 5.5).
 pub(super) const VALUE: u8 = 1 << 1;
-/// A host and port: no user, no path, no white space (RFC 3986, 3.2.2).
+/// A host's name: no user, no port, no path, no white space (RFC 3986, 3.2.2).
 pub(super) const HOST: u8 = 1 << 2;
 /// A request target as it may arrive: anything but controls and blanks.
 pub(super) const VISIBLE: u8 = 1 << 3;
@@ -26,7 +26,7 @@ static CLASSES: [u8; 256] = {
 const fn class(byte: u8) -> u8 {
     let alphanumeric = byte.is_ascii_alphanumeric();
     let token = alphanumeric || is_one_of(byte, b"!#$%&'*+-.^_`|~");
-    let host = alphanumeric || is_one_of(byte, b"-._~%!$&'()*+,;=:[]");
+    let host = alphanumeric || is_one_of(byte, b"-._~%!$&'()*+,;=");
     let value = byte == b'\t' || (byte >= b' ' && byte != 0x7f);
     let visible = byte > b' ' && byte != 0x7f;
     let path = visible && byte.is_ascii() && !is_one_of(byte, b"?#");
@@ -47,6 +47,11 @@ const fn is_one_of(byte: u8, set: &[u8]) -> bool {
         at += 1;
     }
     false
+}
+
+/// Whether the byte may stand in a token: a method, a field name (RFC 9110, 5.6.2).
+pub(super) fn is_token(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & TOKEN != 0
 }
 
 /// Whether the byte may stand in a field value: the tab, and anything but controls (RFC 9110, 5.5).

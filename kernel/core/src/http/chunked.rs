@@ -1,7 +1,7 @@
 //! The chunked transfer coding (RFC 9112, 7.1), decoded as its bytes arrive and handed on without a copy.
 
 use super::Reject;
-use super::bytes::is_value;
+use super::bytes::{is_token, is_value};
 use crate::digits::digit;
 
 /// Most bytes of chunk extensions and trailers in one body, all together.
@@ -13,6 +13,7 @@ const SIZE: Reject = Reject::bad("a chunk's size is not a hexadecimal number tha
 const LINE_END: Reject = Reject::bad("a line of the chunked body does not end in CR LF");
 const DATA_END: Reject = Reject::bad("a chunk has more bytes than its size says");
 const CONTROL: Reject = Reject::bad("a chunk extension or trailer holds a control character");
+const TRAILER: Reject = Reject::bad("a trailer is not a name, a colon and a value");
 const OVERHEAD: Reject = Reject { status: 431, reason: "the body's chunk extensions and trailers exceed 8192 bytes" };
 
 /// What comes next in the body.
@@ -34,7 +35,9 @@ enum State {
     DataEnd,
     /// The first byte of a trailer line, or of the empty line that ends the body.
     Line,
-    /// The rest of a trailer line.
+    /// The rest of a trailer's name.
+    TrailerName,
+    /// The value of a trailer.
     Trailer,
     /// The line feed behind a trailer.
     TrailerEnd,
@@ -125,7 +128,10 @@ impl Decoder {
             (State::DataEnd, b'\n') => Ok(State::Size(0)),
             (State::Line, b'\r') => Ok(State::End),
             (State::Trailer, b'\r') => Ok(State::TrailerEnd),
-            (State::Line | State::Trailer, _) => self.skip(byte, State::Trailer),
+            (State::TrailerName, b':') => self.skip(byte, State::Trailer),
+            (State::Line | State::TrailerName, _) if is_token(byte) => self.skip(byte, State::TrailerName),
+            (State::Line | State::TrailerName, _) => Err(TRAILER),
+            (State::Trailer, _) => self.skip(byte, State::Trailer),
             (State::TrailerEnd, b'\n') => Ok(State::Line),
             (State::End, b'\n') => Ok(State::Done),
             _ => Err(LINE_END),

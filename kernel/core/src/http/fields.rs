@@ -13,18 +13,43 @@ const MANY_HOSTS: Reject = Reject::bad("the request has more than one Host heade
 const BAD_HOST: Reject = Reject::bad("the Host header is not a host and port");
 const BAD_LENGTH: Reject = Reject::bad("the Content-Length header is not a number");
 const MANY_LENGTHS: Reject = Reject::bad("the request has more than one Content-Length header");
-const MANY_CODINGS: Reject = Reject::bad("the request has more than one Transfer-Encoding header");
+const BAD_CODING: Reject = Reject::bad("the Transfer-Encoding does not end in its only `chunked`");
 const TWO_FRAMINGS: Reject = Reject::bad("the request has both Content-Length and Transfer-Encoding");
 const OLD_CODING: Reject = Reject::bad("an HTTP/1.0 request cannot have a Transfer-Encoding");
 const CODING: Reject = Reject { status: 501, reason: "the only known Transfer-Encoding is `chunked`" };
 const MANY_HEADERS: Reject = Reject { status: 431, reason: "the request has more than 64 header lines" };
+
+/// What the Transfer-Encoding lines, which are one list, have come to (RFC 9112, 6.1 and 6.3).
+#[derive(Clone, Copy, Default)]
+enum Coding {
+    #[default]
+    Empty,
+    Others,
+    Chunked,
+    OthersThenChunked,
+    /// Something follows `chunked`: the body's end cannot be told.
+    Endless,
+}
+
+impl Coding {
+    fn then(self, name: &[u8]) -> Self {
+        match (self, is(name, b"chunked")) {
+            // Lists may have empty elements (RFC 9110, 5.6.1).
+            _ if name.is_empty() => self,
+            (Self::Empty, true) => Self::Chunked,
+            (Self::Others, true) => Self::OthersThenChunked,
+            (Self::Empty | Self::Others, false) => Self::Others,
+            _ => Self::Endless,
+        }
+    }
+}
 
 /// What the fields say that the kernel acts on.
 #[derive(Default)]
 pub(super) struct Fields {
     host: bool,
     length: Option<u64>,
-    coding: Option<bool>,
+    coding: Option<Coding>,
     pub(super) close: bool,
     pub(super) keep_alive: bool,
     pub(super) expect_continue: bool,
@@ -89,8 +114,9 @@ impl Fields {
                 return Err(MANY_LENGTHS);
             }
             self.length = Some(decimal(value).ok_or(BAD_LENGTH)?);
-        } else if is(name, b"transfer-encoding") && self.coding.replace(is(value, b"chunked")).is_some() {
-            return Err(MANY_CODINGS);
+        } else if is(name, b"transfer-encoding") {
+            let codings = value.split(|byte| *byte == b',').map(trim);
+            self.coding = Some(codings.fold(self.coding.unwrap_or_default(), Coding::then));
         }
         Ok(())
     }
@@ -108,8 +134,9 @@ impl Fields {
             (None, Some(length)) => Ok(Framing::Length(length)),
             (Some(_), Some(_)) => Err(TWO_FRAMINGS),
             (Some(_), None) if version == Version::Http10 => Err(OLD_CODING),
-            (Some(false), None) => Err(CODING),
-            (Some(true), None) => Ok(Framing::Chunked),
+            (Some(Coding::Chunked), None) => Ok(Framing::Chunked),
+            (Some(Coding::OthersThenChunked), None) => Err(CODING),
+            (Some(_), None) => Err(BAD_CODING),
         }
     }
 }
@@ -123,7 +150,19 @@ fn is(text: &[u8], word: &[u8]) -> bool {
     text.len() == word.len() && text.iter().zip(word).all(|(byte, letter)| byte | CASE == *letter)
 }
 
-/// A host with an optional port, by its characters.
+/// A host, by its characters, with an optional port. Empty where a URL has none (RFC 9110, 7.2).
 pub(super) fn is_host(value: &[u8]) -> bool {
-    run(value, 0, HOST).0 == value.len()
+    let (end, _) = run(value, 0, HOST);
+    if end == value.len() {
+        return true;
+    }
+    let port = match value.iter().position(|byte| *byte == b']').filter(|_| value[0] == b'[') {
+        Some(close) if value[1..close].split(|byte| *byte == b':').all(is_host_name) => &value[close + 1..],
+        _ => &value[end..],
+    };
+    port.is_empty() || (port[0] == b':' && port[1..].iter().all(u8::is_ascii_digit))
+}
+
+fn is_host_name(part: &[u8]) -> bool {
+    run(part, 0, HOST).0 == part.len()
 }

@@ -263,7 +263,7 @@ fn split_target(method: Method, target: &[u8], start: usize) -> Result<(Span, Sp
         return Err(TARGET);
     }
     let host_len = authority.iter().position(|byte| *byte == b'/').unwrap_or(authority.len());
-    if host_len == 0 || !is_host(&authority[..host_len]) {
+    if host_len == 0 || authority[0] == b':' || !is_host(&authority[..host_len]) {
         return Err(TARGET);
     }
     let path_at = SCHEME.len() + host_len;
