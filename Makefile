@@ -3,14 +3,14 @@ SHELL := /bin/bash
 QEMU := qemu-system-x86_64
 MAYFLY := cargo mayfly
 
-.PHONY: demo test bench fuzz mutants lint setup
+.PHONY: demo test bench fuzz mutants lint setup setup-test
 
 ## Sets up, builds, boots, and shows everything there is to see.
 demo: setup
 	$(MAYFLY) demo
 
 ## Passes every test: those of the host crates, then those that boot the machine, one at a time: each wants the cores.
-test: setup
+test: setup-test
 	$(MAYFLY) build
 	cargo test --workspace --exclude mayfly-tests
 	cargo test --package mayfly-tests -- --test-threads=1
@@ -31,7 +31,7 @@ fuzz:
 	done
 
 ## Switches off one protection after another and sees that a test goes red for each. Takes a quarter of an hour.
-mutants: setup
+mutants: setup-test
 	cargo bench --package mayfly-tests --bench mutants --profile dev
 
 lint:
@@ -42,3 +42,7 @@ lint:
 # QEMU from the distribution, if there is none; a C compiler, for the linker and functions in C.
 setup:
 	@if ! command -v $(QEMU) >/dev/null || ! command -v cc >/dev/null; then ./setup.sh; fi
+
+# The same, and the programs that tests drive the machine with: HTTP clients, and tshark.
+setup-test:
+	@./setup.sh test

@@ -1,9 +1,20 @@
 #!/bin/sh
-# Installs what Mayfly needs beside Rust: QEMU and a C compiler. Debian and its relatives; elsewhere it says what to install.
+# Installs what Mayfly needs beside Rust: QEMU and a C compiler; with the word `test`, also the programs that tests drive
+# the machine with. Debian and its relatives; elsewhere it says what to install.
 set -eu
 packages=""
-command -v qemu-system-x86_64 >/dev/null || packages="$packages qemu-system-x86"
-command -v cc >/dev/null || packages="$packages gcc libc6-dev"
+need() { command -v "$1" >/dev/null || packages="$packages $2"; }
+need qemu-system-x86_64 qemu-system-x86
+need cc "gcc libc6-dev"
+if [ "${1-}" = test ]; then
+    need curl curl
+    need wrk wrk
+    need ab apache2-utils
+    need h2load nghttp2-client
+    need python3 python3
+    need tshark tshark
+    need ip iproute2
+fi
 [ -n "$packages" ] || exit 0
 if ! command -v apt-get >/dev/null; then
     echo "mayfly: please install:$packages (this is no Debian, so the set-up cannot do it)" >&2

@@ -17,6 +17,7 @@ pub mod many;
 mod message;
 mod qr;
 pub mod smuggling;
+pub mod tool;
 
 pub use client::Connection;
 pub use exchange::{Exchange, Expected};

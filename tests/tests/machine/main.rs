@@ -5,6 +5,7 @@
 mod backends;
 mod boots;
 mod budgets;
+mod clients;
 mod connections;
 mod escape;
 mod exhaustion;
