@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
+
 use crate::{Request, Response};
 
 /// How long the server may say nothing while something is expected of it.
@@ -97,6 +99,20 @@ impl Connection {
         self.try_ask(request).unwrap_or_else(|error| panic!("{request:?}: no response: {error}"))
     }
 
+    /// Sends as much as is taken until nothing is for `time`: how many bytes.
+    pub fn send_until_stuck(&mut self, bytes: &[u8], time: Duration) -> usize {
+        self.stream.set_write_timeout(Some(time)).expect("a timeout can be set");
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match self.stream.write(&bytes[sent..]) {
+                Ok(len) => sent += len,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        sent
+    }
+
     /// Waits until `len` bytes have arrived, and leaves them there.
     #[track_caller]
     pub fn wait_for_bytes(&mut self, len: usize) {
@@ -154,6 +170,12 @@ impl Connection {
     /// Says that no more will be sent. Responses can still come.
     pub fn finish_sending(&mut self) {
         self.stream.shutdown(Shutdown::Write).expect("the connection is open");
+    }
+
+    /// Breaks the connection off: the server gets a reset instead of an end.
+    pub fn reset(self) {
+        let linger = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        linger.expect("the connection is open");
     }
 
     fn read_more(&mut self) -> io::Result<()> {

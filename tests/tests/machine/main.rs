@@ -2,6 +2,7 @@
 //!
 //! They are one program, so that the images are built and the program is linked once.
 
+mod abuse;
 mod backends;
 mod boots;
 mod budgets;
