@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 
 use mayfly_abi::exit::{CONSOLE_PORT, EXIT_PORT};
@@ -12,6 +12,10 @@ use crate::{Accelerator, CommandLine, Error, Machine, MachineType, Version, scra
 
 /// The port on which the kernel serves HTTP.
 const GUEST_PORT: u16 = 8080;
+/// The kernel's address, if it is told one.
+const GUEST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+/// The address of whom it sends to.
+pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 /// Ticks a second of the guest's TSC when it counts instructions.
 const ICOUNT_HZ: u64 = 1_000_000_000;
 
@@ -24,6 +28,7 @@ pub struct Launch {
     memory_mib: u32,
     port: u16,
     network: bool,
+    tap: Option<String>,
     static_address: bool,
     icount: bool,
     gdb: Option<u16>,
@@ -41,6 +46,7 @@ impl Launch {
             memory_mib: 64,
             port: 0,
             network: true,
+            tap: None,
             static_address: true,
             icount: false,
             gdb: None,
@@ -84,6 +90,13 @@ impl Launch {
         self
     }
 
+    /// A tap interface of this host, in place of QEMU's own network: the interface is up and has the address [`GATEWAY`].
+    #[must_use]
+    pub fn tap(mut self, interface: impl Into<String>) -> Self {
+        self.tap = Some(interface.into());
+        self
+    }
+
     /// No address on the kernel's command line: the kernel asks for one by DHCP.
     #[must_use]
     pub fn dhcp(mut self) -> Self {
@@ -124,13 +137,14 @@ impl Launch {
 
     /// Decides everything that was left open. Starts nothing.
     pub fn plan(self) -> Result<Plan, Error> {
-        let port = match self.port {
-            0 if self.network => free_port()?,
-            port => port,
+        let address = match self.port {
+            _ if self.tap.is_some() => SocketAddrV4::new(GUEST_ADDRESS, GUEST_PORT),
+            0 if self.network => SocketAddrV4::new(Ipv4Addr::LOCALHOST, free_port()?),
+            port => SocketAddrV4::new(Ipv4Addr::LOCALHOST, port),
         };
         let memory_path = scratch::fresh_path("ram");
-        let command = self.command(port, &memory_path.to_string_lossy());
-        Ok(Plan { launch: self, port, memory_path, command })
+        let command = self.command(address.port(), &memory_path.to_string_lossy());
+        Ok(Plan { launch: self, address, memory_path, command })
     }
 
     /// Boots the machine.
@@ -161,7 +175,10 @@ impl Launch {
         line.arg("-device").arg(format!("isa-debugcon,iobase={CONSOLE_PORT:#x},chardev=console"));
         line.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"));
         if self.network {
-            line.arg("-netdev").arg(format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}"));
+            line.arg("-netdev").arg(match &self.tap {
+                None => format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}"),
+                Some(interface) => format!("tap,id=net,ifname={interface},script=no,downscript=no"),
+            });
             line.arg("-device").arg(format!("{},netdev=net", self.machine.nic));
         }
         if let Some(port) = self.gdb {
@@ -178,7 +195,7 @@ impl Launch {
     fn kernel_command_line(&self) -> String {
         let mut words = Vec::new();
         if self.static_address {
-            words.push("ip=10.0.2.15/24 gw=10.0.2.2".to_owned());
+            words.push(format!("ip={GUEST_ADDRESS}/24 gw={GATEWAY}"));
         }
         if let Some(hz) = if self.icount { Some(ICOUNT_HZ) } else { tsc_hz() } {
             words.push(format!("tsc_hz={hz}"));
@@ -192,7 +209,7 @@ impl Launch {
 #[derive(Clone, Debug)]
 pub struct Plan {
     launch: Launch,
-    port: u16,
+    address: SocketAddrV4,
     memory_path: PathBuf,
     command: CommandLine,
 }
@@ -205,19 +222,19 @@ impl Plan {
 
     /// The TCP port on 127.0.0.1 that leads to the kernel's server.
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 
     /// Boots the machine, if QEMU, image and port are there.
     pub fn start(self) -> Result<Machine, Error> {
-        let Self { launch, port, memory_path, command } = self;
+        let Self { launch, address, memory_path, command } = self;
         Version::of(launch.machine)?;
         File::open(&launch.image).map_err(|source| Error::ImageMissing { path: launch.image.clone(), source })?;
-        if launch.network {
+        if launch.network && launch.tap.is_none() {
             // Held only for a moment: it tells the likely mistake before QEMU is started for nothing.
-            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| port_error(port, error))?;
+            TcpListener::bind(address).map_err(|error| port_error(address.port(), error))?;
         }
-        let mut machine = Machine::spawn(command, port, &memory_path, u64::from(launch.memory_mib) << 20)?;
+        let mut machine = Machine::spawn(command, address, &memory_path, u64::from(launch.memory_mib) << 20)?;
         if launch.monitored {
             machine.watch_with(Monitor::of(&memory_path));
         }
@@ -278,6 +295,14 @@ mod tests {
         let line = words(Launch::new("x").without_network().dhcp().kernel_argument("key=value"));
         assert!(!line.contains("netdev") && !line.contains("ip=") && !line.contains("-gdb"), "{line}");
         assert!(line.contains("key=value"), "{line}");
+    }
+
+    #[test]
+    fn a_tap_takes_the_place_of_the_hosts_port() {
+        let plan = Launch::new("x").tap("mayfly0").plan().expect("nothing is looked for");
+        let line = plan.command().to_string();
+        assert!(line.contains("-netdev tap,id=net,ifname=mayfly0,script=no,downscript=no "), "{line}");
+        assert_eq!(plan.address.to_string(), "10.0.2.15:8080");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use command::CommandLine;
 pub use console::Console;
 pub use ending::Ending;
 pub use error::Error;
-pub use launch::{Launch, Plan};
+pub use launch::{GATEWAY, Launch, Plan};
 pub use machine::Machine;
 pub use machine_type::MachineType;
 pub use memory::{Faults, Memory};

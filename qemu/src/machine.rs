@@ -1,7 +1,7 @@
 //! A machine that runs: a QEMU process, its console, its memory and its end.
 
 use std::io;
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{SocketAddrV4, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread;
@@ -26,7 +26,7 @@ pub struct Machine {
     child: Child,
     spawned: Instant,
     command: CommandLine,
-    port: u16,
+    address: SocketAddrV4,
     console: Console,
     messages: Console,
     memory: Memory,
@@ -34,7 +34,12 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn spawn(command: CommandLine, port: u16, memory: &Path, memory_len: u64) -> Result<Self, Error> {
+    pub(crate) fn spawn(
+        command: CommandLine,
+        address: SocketAddrV4,
+        memory: &Path,
+        memory_len: u64,
+    ) -> Result<Self, Error> {
         let memory = Scratch::create(memory)?;
         memory.file().set_len(memory_len).map_err(Error::io("make the guest's memory file"))?;
         let mut qemu = command.to_command();
@@ -43,7 +48,7 @@ impl Machine {
         let mut child = qemu.spawn().map_err(Error::io(format!("start {}", command.program().to_string_lossy())))?;
         let console = child.stdout.take().map(Console::read).unwrap_or_default();
         let messages = child.stderr.take().map(Console::read).unwrap_or_default();
-        Ok(Self { child, spawned, command, port, console, messages, memory: Memory::new(memory), monitor: None })
+        Ok(Self { child, spawned, command, address, console, messages, memory: Memory::new(memory), monitor: None })
     }
 
     /// For a machine whose command line has this monitor.
@@ -61,9 +66,14 @@ impl Machine {
         self.child.id()
     }
 
-    /// The TCP port on 127.0.0.1 that leads to the kernel's server.
+    /// What leads to the kernel's server: a port of 127.0.0.1, or the kernel's own address on a tap.
+    pub fn address(&self) -> SocketAddrV4 {
+        self.address
+    }
+
+    /// The TCP port of [`Machine::address`].
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 
     /// QEMU's command line.
@@ -124,7 +134,7 @@ impl Machine {
     pub fn connect(&mut self, timeout: Duration) -> Result<TcpStream, Error> {
         let deadline = Instant::now() + timeout;
         loop {
-            match TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) {
+            match TcpStream::connect(self.address) {
                 Ok(connection) => return Ok(connection),
                 Err(error) if error.kind() != io::ErrorKind::ConnectionRefused => {
                     return Err(Error::io("connect to the machine")(error));
@@ -181,7 +191,7 @@ impl Machine {
         self.console.wait_closed(LAST_WORDS);
         self.messages.wait_closed(LAST_WORDS);
         if self.messages.text().contains("Could not set up host forwarding rule") {
-            return Error::PortInUse { port: self.port };
+            return Error::PortInUse { port: self.port() };
         }
         Error::Ended { ending, report: self.report() }
     }

@@ -1,7 +1,7 @@
 //! A client that sends whatever bytes it is told to and reads exactly one response at a time. No wait is without end.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddrV4, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,9 +27,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to a port of 127.0.0.1. After `deadline`, everything fails.
-    pub fn open(port: u16, deadline: Instant) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), patience(deadline)?)?;
+    /// Connects to a server. After `deadline`, everything fails.
+    pub fn open(address: SocketAddrV4, deadline: Instant) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address.into(), patience(deadline)?)?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, ahead: Vec::new(), deadline })
     }
@@ -217,14 +217,15 @@ fn parse_head(bytes: &[u8]) -> io::Result<Option<(Response, usize)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
+    use std::net::{Ipv4Addr, TcpListener};
 
     /// What a client gets from a server that sends `bytes` and closes.
     fn client_of(bytes: &'static [u8]) -> Connection {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let port = listener.local_addr().expect("it is bound").port();
         thread::spawn(move || listener.accept().and_then(|(mut stream, _)| stream.write_all(bytes)));
-        Connection::open(port, Instant::now() + PATIENCE).expect("somebody listens")
+        Connection::open(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port), Instant::now() + PATIENCE)
+            .expect("somebody listens")
     }
 
     #[test]

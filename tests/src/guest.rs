@@ -1,10 +1,9 @@
 //! A booted machine with a limit on how long its test may take, and with its console printed if the test fails.
 
-use std::fs;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use mayfly_abi::ledger::{Ledger, Phase};
 use mayfly_qemu::{Ending, Launch, Machine};
@@ -80,9 +79,12 @@ impl Guest {
     /// A new connection to its server.
     #[track_caller]
     pub fn connect(&self) -> Connection {
-        let port = self.machine.port();
-        Connection::open(port, self.deadline)
-            .unwrap_or_else(|error| panic!("{}:{port} does not accept: {error}", Ipv4Addr::LOCALHOST))
+        self.try_connect().unwrap_or_else(|error| panic!("{} does not accept: {error}", self.machine.address()))
+    }
+
+    /// The same, where it may fail.
+    pub fn try_connect(&self) -> io::Result<Connection> {
+        Connection::open(self.machine.address(), self.deadline)
     }
 
     /// A new connection that has been answered once. For many: QEMU's queue of connections that the machine does not
@@ -121,6 +123,13 @@ impl Guest {
         let (_, fields) = stat.rsplit_once(") ").expect("a line as in proc(5)");
         let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number"));
         Duration::from_millis(ticks.sum::<u64>() * 1000 / HZ)
+    }
+
+    /// Memory that QEMU holds for itself, the machine's not counted, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.machine.pid())).expect("QEMU runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("lines as in proc(5)");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     /// Waits until `line` was printed on the console.

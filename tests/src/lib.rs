@@ -17,6 +17,7 @@ pub mod many;
 mod message;
 mod qr;
 pub mod smuggling;
+pub mod tap;
 pub mod tool;
 
 pub use client::Connection;

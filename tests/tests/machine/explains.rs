@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -60,7 +61,7 @@ impl Run {
     fn expect_status(&self, path: &str, status: u16) {
         // QEMU's port is open a moment after its process is there.
         let mut connection = loop {
-            match Connection::open(self.port, self.deadline) {
+            match Connection::open(SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.port), self.deadline) {
                 Ok(connection) => break connection,
                 Err(error) => assert!(Instant::now() < self.deadline, "{error}"),
             }
