@@ -21,6 +21,7 @@ mod load;
 mod many;
 mod measures;
 mod network;
+mod packets;
 mod protections;
 mod randomness;
 mod refuses;
