@@ -222,3 +222,21 @@ fn clients_that_reset_at_any_moment_are_forgotten() {
         }
     });
 }
+
+#[test]
+fn a_body_that_drips_gets_408_though_it_never_stops() {
+    /// A byte each half second must not hold a connection for longer.
+    const MOST: Duration = Duration::from_secs(30);
+    let guest = boot();
+    let mut dripping = guest.connect();
+    dripping.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+    let begun = Instant::now();
+    while !dripping.has_bytes(Duration::from_millis(500)) {
+        assert!(begun.elapsed() < MOST, "still waited for after {:?}", begun.elapsed());
+        dripping.send(b"a");
+    }
+    let response = dripping.receive();
+    assert_eq!((response.status, response.closes()), (408, true), "{response:?}");
+    dripping.expect_end();
+    guest.expect_hello();
+}
