@@ -20,6 +20,8 @@ const SECOND: u64 = 1_000_000_000;
 const IDLE: u64 = 60 * SECOND;
 /// for a head that has begun, for the next bytes of a body,
 const REQUEST: u64 = 10 * SECOND;
+/// for each byte of a body on the average, beyond those: a kilobyte a second,
+const BODY_BYTE: u64 = SECOND / 1024;
 /// for the next bytes of an answer to be taken,
 const READ: u64 = 30 * SECOND;
 /// and to close after we did.
@@ -32,8 +34,8 @@ const AHEAD: usize = 8;
 enum State {
     /// Waiting for a request, or for the rest of its head.
     Head { searched: usize },
-    /// Waiting for the rest of a body.
-    Body(Incoming),
+    /// Waiting for the rest of a body, which is to be whole at `until`; every byte of it puts that off.
+    Body { incoming: Incoming, until: u64 },
     /// The request is being worked on.
     Running,
     /// No more will be answered; what still comes is thrown away.
@@ -189,7 +191,7 @@ impl Connection {
     pub(crate) fn end_of_input(&mut self, means: &mut Means<'_>) {
         match self.state {
             State::Head { .. } if self.outgoing.len() < AHEAD => self.close(means.now),
-            State::Body(_) => {
+            State::Body { .. } => {
                 self.refuse(Stop::Reject(Reject::bad("the body ended before its length")), means);
             }
             _ => {}
@@ -233,7 +235,7 @@ impl Connection {
                                     if incoming.awaits_leave() && rest.len() == len {
                                         self.send(Outgoing::leave());
                                     }
-                                    self.state = State::Body(incoming);
+                                    self.state = State::Body { incoming, until: means.now + REQUEST };
                                 }
                                 Err(stop) => self.refuse(stop, means),
                             }
@@ -246,11 +248,12 @@ impl Connection {
                         Err(reject) => self.refuse(Stop::Reject(reject), means),
                     }
                 }
-                State::Body(incoming) => match incoming.receive(rest, means.catalog) {
+                State::Body { incoming, until } => match incoming.receive(rest, means.catalog) {
                     Ok((used, whole)) => {
                         at += used;
                         if used > 0 {
-                            self.deadline = means.now + REQUEST;
+                            *until += used as u64 * BODY_BYTE;
+                            self.deadline = (means.now + REQUEST).min(*until);
                         }
                         if !whole {
                             return (at, None);
@@ -276,7 +279,7 @@ impl Connection {
 
     /// The request whose body is whole, to be run.
     fn run(&mut self, means: &mut Means<'_>) -> Option<Run> {
-        let State::Body(incoming) = replace(&mut self.state, State::Running) else {
+        let State::Body { incoming, .. } = replace(&mut self.state, State::Running) else {
             panic!("only a request with a body can run");
         };
         let function = incoming.function;
@@ -341,8 +344,8 @@ impl Connection {
         match &self.state {
             State::Head { .. } if self.input.is_empty() => self.close(now),
             State::Head { .. } => self.answer(&Answer::TooSlow, false, now),
-            State::Body(incoming) if incoming.short_of_memory() => self.answer(&Answer::Full, false, now),
-            State::Body(_) => self.answer(&Answer::TooSlow, false, now),
+            State::Body { incoming, .. } if incoming.short_of_memory() => self.answer(&Answer::Full, false, now),
+            State::Body { .. } => self.answer(&Answer::TooSlow, false, now),
             State::Closing { .. } => self.state = State::Broken,
             State::Running | State::Broken => {}
         }

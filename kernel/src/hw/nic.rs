@@ -1,9 +1,9 @@
 //! The network card: virtio-net over MMIO. Frames lie in buffers that change owner, and are not copied. (virtio 1.2: 5.1)
 
+use super::apic;
 use super::memory::{self, Memory};
 use super::traps::{self, Traps};
 use super::virtio::{EVENT_IDX, Queue, Transport, Unusable, VERSION_1};
-use super::apic;
 use alloc::vec::Vec;
 use core::ops::Deref;
 use mayfly_abi::PAGE;

@@ -261,7 +261,8 @@ impl Connection {
             return nothing;
         }
         // An acknowledgement of what was never sent, or from before all memory (RFC 5961, 5.2).
-        if segment.ack.is_after(self.max) || self.una.since(segment.ack).cast_signed() > self.window_most.cast_signed() {
+        if segment.ack.is_after(self.max) || self.una.since(segment.ack).cast_signed() > self.window_most.cast_signed()
+        {
             self.challenge(now);
             return nothing;
         }
@@ -318,7 +319,12 @@ impl Connection {
             if self.closing && self.una.is_after(self.end) {
                 self.end_if_both(now);
             }
-        } else if segment.ack == self.una && self.max != self.una && segment.is_empty() && window == self.window && window > 0 {
+        } else if segment.ack == self.una
+            && self.max != self.una
+            && segment.is_empty()
+            && window == self.window
+            && window > 0
+        {
             let flight = self.max.since(self.una);
             if self.congestion.repeated(self.una, self.max, flight, self.mss) == Reaction::Resend {
                 self.resend = true;
@@ -402,7 +408,8 @@ impl Connection {
     pub fn set_room(&mut self, room: u32) {
         self.room = room.min(WINDOW);
         // The peer waits for more room: tell it of a good deal of it, not of every byte (3.8.6.2.2).
-        if !self.peer_closed && self.edge.since(self.rcv) < WINDOW / 4 && self.new_edge().since(self.edge) >= WINDOW / 4 {
+        if !self.peer_closed && self.edge.since(self.rcv) < WINDOW / 4 && self.new_edge().since(self.edge) >= WINDOW / 4
+        {
             self.ack = Ack::Now;
         }
     }

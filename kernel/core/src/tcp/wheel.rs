@@ -144,7 +144,6 @@ impl Wheel {
             self.timers[usize::from(next)].previous = number;
         }
         self.used[level] |= 1 << slot;
-        self.timers[usize::from(number)] =
-            Timer { at, next, previous: NONE, place: (level * SLOTS + slot) as u16 };
+        self.timers[usize::from(number)] = Timer { at, next, previous: NONE, place: (level * SLOTS + slot) as u16 };
     }
 }
