@@ -34,6 +34,8 @@ pub(crate) struct Window {
 
 impl Window {
     /// A window of one page that a function may use with `rights`.
+    // Kept apart: inlined, it would be new code to the CPU for each kind of window.
+    #[inline(never)]
     pub(crate) fn new(rights: Rights) -> Result<Self, OutOfFrames> {
         let mut window = Self { rights, tables: Vec::new(), frames: Vec::new(), written: 0 };
         window.page_mut(0)?;

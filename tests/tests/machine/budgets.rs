@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mayfly_abi::ledger::Phase;
+use mayfly_qemu::Launch;
 use mayfly_tests::{Connection, Guest, Request, images};
 
 /// Most that a figure may differ from its budget, in percent of it.
@@ -57,6 +58,22 @@ fn a_hello_request_takes_as_many_instructions_as_budgeted() {
     // its own, whose cost is none of the request's: the cheapest request had none to receive.
     println!("the first: {}, the others: {:?}", figures[0], &figures[1..]);
     expect_budget("request", figures[1..].iter().copied().min().unwrap_or_default());
+}
+
+#[test]
+fn the_first_response_comes_after_as_few_translated_blocks_as_budgeted() {
+    /// The guest goes on while the monitor is asked: the fewest of a few boots are those until the response.
+    const BOOTS: usize = 4;
+    let blocks = |_| {
+        let guest = Guest::measured(Launch::new(images::hello()).monitored());
+        let before = guest.machine().translated_blocks().expect("it is monitored");
+        assert_eq!(guest.ask(&Request::get("/hello")).status, 200);
+        (before, guest.machine().translated_blocks().expect("it is monitored"))
+    };
+    let (until_listening, until_response) = (0..BOOTS).map(blocks).min_by_key(|(_, all)| *all).unwrap_or_default();
+    println!("{until_response} blocks until the first response, {until_listening} of them until it listens");
+    let most = budget("translation", "blocks");
+    assert!(until_response <= most, "{until_response} blocks, and {most} are allowed");
 }
 
 /// What the domains take in one request on an open connection, in instructions: the cheapest of a few.
