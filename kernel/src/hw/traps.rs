@@ -64,7 +64,7 @@ const fn segments() -> GlobalDescriptorTable {
     assert!(table.append(Descriptor::kernel_data_segment()).0 == entry::KERNEL_DATA);
     assert!(table.append(Descriptor::user_data_segment()).0 == entry::USER_DATA);
     assert!(table.append(Descriptor::UserSegment(0)).0 | 3 == entry::USER_CODE);
-    assert!(entry::USER_CODE - 8 == entry::USER_DATA && entry::KERNEL_DATA == entry::KERNEL_CODE + 8);
+    const { assert!(entry::USER_CODE - 8 == entry::USER_DATA && entry::KERNEL_DATA == entry::KERNEL_CODE + 8) };
     table
 }
 
