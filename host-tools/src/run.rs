@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use mayfly_abi::image::Isolation;
+use mayfly_qemu::wire::Impairments;
 use mayfly_qemu::{Ending, Error, Launch, Machine, MachineType, accelerator};
 
 use crate::build::{DEFAULT_IMAGE, kernel_symbols};
@@ -51,6 +52,15 @@ pub struct Args {
     /// Compare every domain with its template after each reset, and stop the machine on a difference.
     #[arg(long)]
     verify_reset: bool,
+    /// Put a wire before the network card that does this to frames, such as loss=1%,reorder=2%,seed=7.
+    ///
+    /// There are loss, duplicate, reorder, corrupt and truncate, which are rates; delay and jitter, which are times; and
+    /// seed, which chooses the frames.
+    #[arg(long, value_name = "IMPAIRMENTS")]
+    wire: Option<Impairments>,
+    /// Write what the network card sends and receives to this file, for tcpdump, tshark or Wireshark.
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
     /// Write an ELF core of every domain that breaks to this folder, for gdb. The machine waits for each.
     #[arg(long, value_name = "DIR")]
     core: Option<PathBuf>,
@@ -76,6 +86,12 @@ pub fn main(args: Args) -> Result<ExitCode> {
     }
     if args.core.is_some() {
         launch = launch.kernel_argument("hold_faults=1");
+    }
+    if let Some(impairments) = args.wire {
+        launch = launch.wire(impairments);
+    }
+    if let Some(path) = args.pcap {
+        launch = launch.capture(path);
     }
     let plan = launch.plan()?;
     if args.dry_run {
@@ -106,6 +122,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
         let kernel = kernel_symbols(&args.image);
         println!("waiting for: gdb {} -ex 'target remote 127.0.0.1:{GDB_PORT}'", kernel.display());
     }
+    if machine.wire().is_some() {
+        println!("wire: {}", args.wire.unwrap_or_default());
+    }
     println!("Ctrl-C ends it.");
     let reporter = Reporter::start(&args.image, image, args.core.as_deref())?;
     serve(machine, &stop, io::stdout(), reporter)
@@ -129,9 +148,11 @@ fn serve(mut machine: Machine, stop: &AtomicBool, mut out: impl Write, mut repor
         }
         if stop.load(Ordering::Relaxed) {
             machine.stop();
+            end_wire(&mut machine, &mut out)?;
             return Ok(ExitCode::SUCCESS);
         }
     }
+    end_wire(&mut machine, &mut out)?;
     let ending = machine.wait_for_exit(LAST_BREATH)?;
     if ending == Ending::Off {
         // A terminal's Ctrl-C goes to QEMU as well, which may have been faster than our own handler.
@@ -141,6 +162,14 @@ fn serve(mut machine: Machine, stop: &AtomicBool, mut out: impl Write, mut repor
         }
     }
     bail!(describe(&machine, ending))
+}
+
+/// Says what became of the wire's frames, if there was a wire.
+fn end_wire(machine: &mut Machine, out: &mut impl Write) -> Result<()> {
+    if let Some(wire) = machine.take_wire() {
+        writeln!(out, "wire: {}", wire.finish()?)?;
+    }
+    Ok(())
 }
 
 /// Why the machine ended, in a sentence; the console was shown already.

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use mayfly_abi::exit::{CONSOLE_PORT, EXIT_PORT};
 
 use crate::monitor::Monitor;
+use crate::wire::{Impairments, Wire};
 use crate::{Accelerator, CommandLine, Error, Machine, MachineType, Version, scratch, tsc_hz};
 
 /// The port on which the kernel serves HTTP.
-const GUEST_PORT: u16 = 8080;
+pub(crate) const GUEST_PORT: u16 = 8080;
 /// The kernel's address, if it is told one.
-const GUEST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
+pub(crate) const GUEST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 /// The address of whom it sends to.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 /// Ticks a second of the guest's TSC when it counts instructions.
@@ -29,6 +30,8 @@ pub struct Launch {
     port: u16,
     network: bool,
     tap: Option<String>,
+    wire: Option<Impairments>,
+    capture: Option<PathBuf>,
     static_address: bool,
     icount: bool,
     gdb: Option<u16>,
@@ -47,6 +50,8 @@ impl Launch {
             port: 0,
             network: true,
             tap: None,
+            wire: None,
+            capture: None,
             static_address: true,
             icount: false,
             gdb: None,
@@ -94,6 +99,21 @@ impl Launch {
     #[must_use]
     pub fn tap(mut self, interface: impl Into<String>) -> Self {
         self.tap = Some(interface.into());
+        self
+    }
+
+    /// A wire that does this to frames, in place of QEMU's own network. It has no DHCP server.
+    #[must_use]
+    pub fn wire(mut self, impairments: Impairments) -> Self {
+        self.wire = Some(impairments);
+        self
+    }
+
+    /// Writes what the network card sends and receives to a pcap file. There is a wire then, a clean one if none was
+    /// asked for.
+    #[must_use]
+    pub fn capture(mut self, path: impl Into<PathBuf>) -> Self {
+        self.capture = Some(path.into());
         self
     }
 
@@ -176,8 +196,12 @@ impl Launch {
         line.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"));
         if self.network {
             line.arg("-netdev").arg(match &self.tap {
-                None => format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}"),
                 Some(interface) => format!("tap,id=net,ifname={interface},script=no,downscript=no"),
+                None if self.has_wire() => {
+                    let path = wire_path(Path::new(memory_path));
+                    format!("stream,id=net,server=off,addr.type=unix,addr.path={}", path.display())
+                }
+                None => format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}"),
             });
             line.arg("-device").arg(format!("{},netdev=net", self.machine.nic));
         }
@@ -190,6 +214,10 @@ impl Launch {
         line.arg("-kernel").arg(&self.image);
         line.arg("-append").arg(self.kernel_command_line());
         line
+    }
+
+    fn has_wire(&self) -> bool {
+        self.network && self.tap.is_none() && (self.wire.is_some() || self.capture.is_some())
     }
 
     fn kernel_command_line(&self) -> String {
@@ -230,7 +258,13 @@ impl Plan {
         let Self { launch, address, memory_path, command } = self;
         Version::of(launch.machine)?;
         File::open(&launch.image).map_err(|source| Error::ImageMissing { path: launch.image.clone(), source })?;
-        if launch.network && launch.tap.is_none() {
+        let wire = if launch.has_wire() {
+            let impairments = launch.wire.unwrap_or_default();
+            Some(Wire::start(&wire_path(&memory_path), address, impairments, launch.capture.as_deref())?)
+        } else {
+            None
+        };
+        if launch.network && launch.tap.is_none() && wire.is_none() {
             // Held only for a moment: it tells the likely mistake before QEMU is started for nothing.
             TcpListener::bind(address).map_err(|error| port_error(address.port(), error))?;
         }
@@ -238,8 +272,16 @@ impl Plan {
         if launch.monitored {
             machine.watch_with(Monitor::of(&memory_path));
         }
+        if let Some(wire) = wire {
+            machine.attach(wire);
+        }
         Ok(machine)
     }
+}
+
+/// Where QEMU finds its end of the wire: beside its memory.
+fn wire_path(memory: &Path) -> PathBuf {
+    memory.with_extension("wire")
 }
 
 fn free_port() -> Result<u16, Error> {
@@ -247,7 +289,8 @@ fn free_port() -> Result<u16, Error> {
     Ok(listener.local_addr().map_err(Error::io("find a free port"))?.port())
 }
 
-fn port_error(port: u16, error: io::Error) -> Error {
+/// Why a port cannot be had.
+pub(crate) fn port_error(port: u16, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::AddrInUse => Error::PortInUse { port },
         _ => Error::io(format!("listen on port {port}"))(error),
@@ -303,6 +346,15 @@ mod tests {
         let line = plan.command().to_string();
         assert!(line.contains("-netdev tap,id=net,ifname=mayfly0,script=no,downscript=no "), "{line}");
         assert_eq!(plan.address.to_string(), "10.0.2.15:8080");
+    }
+
+    #[test]
+    fn a_wire_and_a_capture_each_take_the_place_of_qemus_own_network() {
+        for launch in [Launch::new("x").wire(Impairments::default()), Launch::new("x").capture("x.pcap")] {
+            let line = words(launch);
+            assert!(line.contains("-netdev stream,id=net,server=off,addr.type=unix,addr.path=/ram.wire "), "{line}");
+            assert!(line.contains("-device virtio-net-device,netdev=net") && !line.contains("hostfwd"), "{line}");
+        }
     }
 
     #[test]

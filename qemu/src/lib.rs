@@ -1,4 +1,5 @@
-//! Boots Mayfly images in QEMU: machines as data, the launcher, the running machine and the joined clocks.
+//! Boots Mayfly images in QEMU: machines as data, the launcher, the running machine, the joined clocks,
+//! and wires that misbehave on purpose.
 //!
 //! ```no_run
 //! use mayfly_qemu::Launch;
@@ -28,6 +29,7 @@ mod monitor;
 mod scratch;
 mod tsc;
 mod version;
+pub mod wire;
 
 pub use accelerator::Accelerator;
 pub use command::CommandLine;

@@ -11,6 +11,7 @@ use mayfly_abi::ledger::Ledger;
 
 use crate::monitor::Monitor;
 use crate::scratch::Scratch;
+use crate::wire::Wire;
 use crate::{CommandLine, Console, Ending, Error, Memory};
 
 /// How often a port that refuses is tried again: well under what a boot is measured by.
@@ -31,6 +32,7 @@ pub struct Machine {
     messages: Console,
     memory: Memory,
     monitor: Option<Monitor>,
+    wire: Option<Wire>,
 }
 
 impl Machine {
@@ -48,12 +50,27 @@ impl Machine {
         let mut child = qemu.spawn().map_err(Error::io(format!("start {}", command.program().to_string_lossy())))?;
         let console = child.stdout.take().map(Console::read).unwrap_or_default();
         let messages = child.stderr.take().map(Console::read).unwrap_or_default();
-        Ok(Self { child, spawned, command, address, console, messages, memory: Memory::new(memory), monitor: None })
+        Ok(Self {
+            child,
+            spawned,
+            command,
+            address,
+            console,
+            messages,
+            memory: Memory::new(memory),
+            monitor: None,
+            wire: None,
+        })
     }
 
     /// For a machine whose command line has this monitor.
     pub(crate) fn watch_with(&mut self, monitor: Monitor) {
         self.monitor = Some(monitor);
+    }
+
+    /// For a machine whose command line leads to this wire.
+    pub(crate) fn attach(&mut self, wire: Wire) {
+        self.wire = Some(wire);
     }
 
     /// When QEMU was started.
@@ -94,6 +111,16 @@ impl Machine {
     /// The guest's memory, readable while and after the machine runs.
     pub fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// The wire between QEMU and the host, if one was asked for.
+    pub fn wire(&self) -> Option<&Wire> {
+        self.wire.as_ref()
+    }
+
+    /// Takes the wire away, to see how it went. The machine is not reached any more.
+    pub fn take_wire(&mut self) -> Option<Wire> {
+        self.wire.take()
     }
 
     /// The ledger as it is now, or `None` before the guest's first instruction.
@@ -174,9 +201,11 @@ impl Machine {
     /// Console, QEMU's own messages and the command line: what one needs to see when something went wrong.
     pub fn report(&self) -> String {
         let mut report = String::new();
+        let counters = self.wire.as_ref().map(|wire| wire.counters().to_string());
         for (title, text) in [
             ("console", self.console.text()),
             ("QEMU's messages", self.messages.text()),
+            ("wire", counters.unwrap_or_default()),
             ("command", self.command.to_string()),
         ] {
             if !text.is_empty() {
