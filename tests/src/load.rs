@@ -54,11 +54,21 @@ impl Load {
 
     /// Asks a machine, time and again, for what `choose` says.
     pub fn ask<'a>(&self, guest: &Guest, choose: impl Fn(&mut Rng) -> Cow<'a, Exchange> + Sync) -> Outcome {
-        let choose = &choose;
         let mut clients: Vec<Vec<Connection>> = (0..self.at_once).map(|_| Vec::new()).collect();
         for at in 0..self.connections {
             clients[at % self.at_once].push(guest.connect_and_ask());
         }
+        self.ask_over(guest, clients, choose)
+    }
+
+    /// The same over connections that are open, some for each client.
+    pub(crate) fn ask_over<'a>(
+        &self,
+        guest: &Guest,
+        clients: Vec<Vec<Connection>>,
+        choose: impl Fn(&mut Rng) -> Cow<'a, Exchange> + Sync,
+    ) -> Outcome {
+        let choose = &choose;
         let (begun, sent, failures) = (&AtomicUsize::new(0), &AtomicUsize::new(0), &AtomicUsize::new(0));
         let described = &Mutex::new(Vec::new());
         let fail = |what: String| {

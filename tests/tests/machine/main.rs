@@ -29,3 +29,4 @@ mod rejects;
 mod sharing;
 mod smuggling;
 mod vanishing;
+mod wire;
