@@ -27,7 +27,22 @@ pub struct Echoes {
 
 impl Echoes {
     /// Sends them over connections of their own, which are closed in the end. `begun` is called before each.
+    ///
+    /// Half of the bodies have less than two bytes, a tenth more than 750 and a fiftieth more than 60,000; the mean is
+    /// 4 KB, and the longest 256 KiB.
     pub fn ask(&self, guest: &Guest, begun: impl Fn() + Sync) -> Outcome {
+        self.ask_with(guest, |rng| {
+            begun();
+            ((LONGEST + 1) as f64).powf(rng.f64().powi(6)) as usize - 1
+        })
+    }
+
+    /// The same with the longest bodies only: afterwards the machine has every instance and window that it will ever keep.
+    pub fn saturate(&self, guest: &Guest) -> Outcome {
+        self.ask_with(guest, |_| LONGEST)
+    }
+
+    fn ask_with(&self, guest: &Guest, length: impl Fn(&mut Rng) -> usize + Sync) -> Outcome {
         let connections = thread::scope(|scope| {
             let opened: Vec<_> = (0..self.connections).map(|_| scope.spawn(|| guest.connect())).collect();
             opened.into_iter().map(|opened| vec![opened.join().expect("it was opened")]).collect()
@@ -35,16 +50,9 @@ impl Echoes {
         let Self { requests, connections: at_once } = *self;
         let load = Load { requests, connections: at_once, at_once, longest_body: LONGEST };
         load.ask_over(guest, connections, |rng| {
-            begun();
-            Cow::Owned(exchange(rng))
+            let mut body = vec![0; length(rng)];
+            rng.fill(&mut body);
+            Cow::Owned(Exchange::echo(body))
         })
     }
-}
-
-/// Half of the bodies have less than two bytes, a tenth more than 750 and a fiftieth more than 60,000; the mean is 4 KB.
-fn exchange(rng: &mut Rng) -> Exchange {
-    let len = ((LONGEST + 1) as f64).powf(rng.f64().powi(6)) as usize - 1;
-    let mut body = vec![0; len];
-    rng.fill(&mut body);
-    Exchange::echo(body)
 }
