@@ -14,8 +14,8 @@ use mayfly_abi::ledger::Ledger;
 use mayfly_qemu::Launch;
 use mayfly_tests::{Echoes, Guest, bad_wire, images};
 
-/// Longest bodies that each connection sends to bring the machine to where it stays.
-const WARM_UP: usize = 2;
+/// What brings the machine to where it stays: more connections than it keeps windows for.
+const WARM_UP: Echoes = Echoes { requests: 512, connections: 128 };
 /// How long a machine does nothing before its memory is counted.
 const QUIET: Duration = Duration::from_millis(500);
 /// How long a machine may take for its part.
@@ -52,7 +52,7 @@ fn main() -> Result<ExitCode, lexopt::Error> {
 fn run(seed: u64, echoes: Echoes, memory_mib: u32) -> bool {
     let launch = Launch::new(images::measuring()).memory_mib(memory_mib).wire(bad_wire(seed));
     let guest = Guest::measured(launch).within(LIMIT);
-    let warm_up = Echoes { requests: WARM_UP * echoes.connections, ..echoes }.saturate(&guest);
+    let warm_up = WARM_UP.saturate(&guest);
     let before = rest(&guest);
     let begun = AtomicUsize::new(0);
     let outcome = echoes.ask(&guest, || progress(seed, begun.fetch_add(1, Ordering::Relaxed), echoes.requests));

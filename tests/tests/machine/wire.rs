@@ -2,11 +2,12 @@
 //! bench has the acceptance run, and the `flood` bench the whole flood.
 
 use std::fs;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mayfly_qemu::Launch;
 use mayfly_qemu::wire::Impairments;
-use mayfly_tests::{Echoes, Exchange, Guest, Request, bad_wire, images};
+use mayfly_tests::{Echoes, Exchange, Flood, Guest, Request, bad_wire, images};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
     ArpPacket, ArpRepr, EthernetFrame, EthernetProtocol, Ipv4Packet, Ipv4Repr, TcpControl, TcpPacket, TcpRepr,
@@ -48,12 +49,34 @@ fn a_wire_that_damages_frames_changes_no_answer() {
 }
 
 #[test]
+fn a_flood_of_syns_keeps_nobody_from_being_served() {
+    let guest = Guest::serving(Launch::new(images::all()).wire(Impairments::default()));
+    let mut staying = guest.connect();
+    staying.ask(&Request::get("/hello"));
+    let wire = guest.machine().wire().expect("one was asked for");
+    let hello = Exchange::hello("you");
+    thread::scope(|scope| {
+        let flood = scope.spawn(|| Flood { syns: 5000, rate: 5000 }.pour(wire));
+        let mut asked = 0;
+        while !flood.is_finished() {
+            hello.check(&staying.ask(&hello.request)).unwrap_or_else(|wrong| panic!("{wrong}"));
+            guest.expect_hello();
+            asked += 1;
+        }
+        println!("asked {asked} times, {}", wire.counters());
+        assert!(asked > 10, "asked {asked} times");
+    });
+    assert!(wire.counters().to_machine.frames > 5000, "the flood was on the wire");
+    guest.expect_hello();
+}
+
+#[test]
 fn a_slow_wire_takes_its_time_both_ways() {
     let delay = Duration::from_millis(20);
     let guest = Guest::serving(Launch::new(images::all()).wire(Impairments { delay, ..Impairments::default() }));
     let mut connection = guest.connect();
     connection.ask(&Request::get("/hello"));
-    let asked = std::time::Instant::now();
+    let asked = Instant::now();
     connection.ask(&Request::get("/hello"));
     assert!(asked.elapsed() >= 2 * delay, "it took {:?}", asked.elapsed());
 }
