@@ -32,7 +32,8 @@ pub struct Machine {
     messages: Console,
     memory: Memory,
     monitor: Option<Monitor>,
-    wire: Option<Wire>,
+    /// Boxed: most machines have none.
+    wire: Option<Box<Wire>>,
 }
 
 impl Machine {
@@ -70,7 +71,7 @@ impl Machine {
 
     /// For a machine whose command line leads to this wire.
     pub(crate) fn attach(&mut self, wire: Wire) {
-        self.wire = Some(wire);
+        self.wire = Some(Box::new(wire));
     }
 
     /// When QEMU was started.
@@ -115,12 +116,12 @@ impl Machine {
 
     /// The wire between QEMU and the host, if one was asked for.
     pub fn wire(&self) -> Option<&Wire> {
-        self.wire.as_ref()
+        self.wire.as_deref()
     }
 
     /// Takes the wire away, to see how it went. The machine is not reached any more.
     pub fn take_wire(&mut self) -> Option<Wire> {
-        self.wire.take()
+        self.wire.take().map(|wire| *wire)
     }
 
     /// The ledger as it is now, or `None` before the guest's first instruction.
