@@ -28,6 +28,7 @@ const SLICE: u64 = 2_000_000;
 const LONG_SLICES: u64 = 25;
 
 /// After work, the next frame is waited for so long by looking, in nanoseconds: going to sleep and waking up takes longer.
+/// For so long, too, a function that has just begun is not interrupted for frames.
 const POLL: u64 = 50_000;
 
 /// This part of memory is promised to no invocation while others run: it is for requests that are arriving.
@@ -38,6 +39,9 @@ const LARGEST_SHARE: u64 = 2;
 
 /// How long a stopped domain is held for the host to look at, in nanoseconds.
 const HELD: u64 = 2_000_000_000;
+
+/// Answers that the card is told of together at most.
+const TOGETHER: u32 = 8;
 
 /// Events and invocations that there is room for from the start; more are welcome.
 const EVENTS: usize = 64;
@@ -68,6 +72,8 @@ pub(crate) struct Executor {
     verify_reset: bool,
     /// See [`POLL`], in ticks.
     poll: u64,
+    /// Answers that the card was not told of yet, at most.
+    unsent: u32,
     /// Ticks of work so far, and when the present work began.
     busy: u64,
     awake_since: u64,
@@ -94,6 +100,7 @@ impl Executor {
             hold_faults: line.hold_faults,
             verify_reset: line.verify_reset,
             poll: ticks_in(POLL),
+            unsent: 0,
             busy: 0,
             awake_since: 0,
         }
@@ -106,10 +113,12 @@ impl Executor {
             self.promise();
             let drained = self.with_server(Server::receive);
             self.begin_short();
-            while let Some(event) = self.events.pop_front() {
+            // One after another, so that the next can have the instance of the one before.
+            while self.new.is_empty()
+                && let Some(event) = self.events.pop_front()
+            {
                 self.begin(event);
             }
-            self.net.flush();
             match self.share.next(!self.new.is_empty(), !self.long.is_empty()) {
                 Some(line) => self.run(line),
                 None if drained => self.idle(),
@@ -137,11 +146,25 @@ impl Executor {
         if self.server.is_blocked() {
             self.with_server(Server::unblock);
         }
+        self.flush_if_last();
+    }
+
+    /// Tells the card about what it was given, unless more is about to follow: telling it is an exit to the hypervisor.
+    fn flush_if_last(&mut self) {
+        self.unsent += 1;
+        if self.unsent >= TOGETHER || self.new.is_empty() && self.events.is_empty() {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.unsent = 0;
         self.net.flush();
     }
 
     /// Waits for the next frame, or for the next thing that time brings: first by looking, then asleep.
     fn idle(&mut self) {
+        self.flush();
         let asleep = cpu::ticks();
         self.busy += asleep - self.awake_since;
         let until = asleep + self.poll;
@@ -256,10 +279,16 @@ impl Executor {
             Line::Long => (&mut self.long, LONG_SLICES * self.slice, self.slice),
         };
         let Some(mut invocation) = queue.pop_front() else { return };
-        // Frames that are waiting go first, but only once: no flood of them keeps functions from running.
         let mut turn = None;
-        self.net.interruptible(self.deferred, || turn = Some(invocation.run(slice, most, &mut self.catalog)));
-        self.deferred = turn.is_none();
+        if line == Line::New && !invocation.has_slice() {
+            // Most are over before an interruption would be worth its while.
+            turn = Some(invocation.run(slice, self.poll, &mut self.catalog));
+        } else {
+            self.flush();
+            // Frames that are waiting go first, but only once: no flood of them keeps functions from running.
+            self.net.interruptible(self.deferred, || turn = Some(invocation.run(slice, most, &mut self.catalog)));
+            self.deferred = turn.is_none();
+        }
         if let Some((_, ran)) = turn {
             self.share.book(line, ran);
             ledger::add_domain_work(ran);
@@ -357,7 +386,7 @@ impl Executor {
         if let Some(window) = unused {
             self.windows.keep_response(window);
         }
-        self.net.flush();
+        self.flush_if_last();
         ledger::stamp(Phase::Response);
     }
 

@@ -6,6 +6,7 @@ use super::clock;
 use super::cpu::{self, direct};
 use super::traps::{self, SPURIOUS, TIMER, Traps};
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
 use volatile::VolatilePtr;
 
 const LOCAL: u64 = 0xfee0_0000;
@@ -43,8 +44,26 @@ pub(crate) fn counted() -> u32 {
     u32::MAX - register(LOCAL, TIMER_NOW).read()
 }
 
+/// When the timer interrupts next, in TSC ticks; `u64::MAX` if it does not.
+static ARMED: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// Interrupts at `until` (TSC ticks) at the latest. An earlier time that the timer is set for stays: whoever is interrupted
+/// too early goes on, and each time that the timer is set is an exit to the hypervisor.
+pub(crate) fn arm_by(until: u64) {
+    let armed = ARMED.load(Ordering::Relaxed);
+    if armed > until || armed <= cpu::ticks() {
+        arm(until);
+    }
+}
+
+/// The timer has interrupted.
+pub(super) fn expired() {
+    ARMED.store(u64::MAX, Ordering::Relaxed);
+}
+
 /// Interrupts at `until` (TSC ticks), at once if that is over. `u64::MAX` means never.
 pub(crate) fn arm(until: u64) {
+    ARMED.store(until, Ordering::Relaxed);
     let start = if until == u64::MAX {
         0
     } else {

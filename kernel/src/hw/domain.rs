@@ -141,7 +141,7 @@ impl Domain {
 
     /// Runs until the domain exits by itself, or until `until` (ticks), or until the machine needs the core.
     pub(crate) fn run(&mut self, until: u64) -> Exit {
-        apic::arm(until);
+        apic::arm_by(until);
         // SAFETY: the tables map the kernel and this domain, and go only with it; `start` and the CPU filled the context.
         unsafe {
             if !self.in_use() {

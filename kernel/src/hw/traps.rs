@@ -126,8 +126,10 @@ pub(crate) fn take_nic_interrupt() -> bool {
 
 /// Takes note of an interrupt and lets the APIC send the next one.
 pub(crate) fn acknowledge(vector: u8) {
-    if vector == NIC {
-        NIC_PENDING.store(true, Ordering::Relaxed);
+    match vector {
+        NIC => NIC_PENDING.store(true, Ordering::Relaxed),
+        TIMER => apic::expired(),
+        _ => {}
     }
     if vector != SPURIOUS {
         apic::end_of_interrupt();
