@@ -54,6 +54,12 @@ impl Congestion {
             self.window = self.window.saturating_sub(bytes).max(mss) + if bytes >= mss { mss } else { 0 };
             return Reaction::Resend;
         }
+        // It keeps near: places cannot be compared across half of all.
+        self.recover = self.recover.max(una);
+        // A window that is not used says nothing about what the network carries (RFC 7661).
+        if bytes + flight < self.window / 2 {
+            return Reaction::Nothing;
+        }
         let more = if self.window < self.threshold { bytes.min(mss) } else { (mss * mss / self.window).max(1) };
         self.window = (self.window + more).min(MOST);
         Reaction::Nothing

@@ -3,6 +3,8 @@
 //! It knows places in both streams and times, and no bytes: what arrives is handed on as it lies in the card's buffer,
 //! and what is to be sent stays with whoever wrote it until it is acknowledged. All times are in nanoseconds.
 
+use core::mem::replace;
+
 use smoltcp::wire::EthernetAddress;
 
 use super::congestion::{Congestion, Reaction};
@@ -23,7 +25,7 @@ const RESENDS: u8 = 9;
 /// A peer that said nothing for so long is asked whether it is still there,
 const KEEP_ALIVE: u64 = 75_000_000_000;
 /// so many times before it is given up.
-const PROBES: u64 = 3;
+const PROBES: u8 = 3;
 /// How long the last acknowledgement can still be asked for: twice the longest life of a segment (3.6.1), which in the
 /// network that a function's server stands in is a second, not the two minutes of 1981.
 const TIME_WAIT: u64 = 2_000_000_000;
@@ -99,6 +101,8 @@ pub struct Opening {
 #[derive(Clone, Debug)]
 pub struct Connection {
     hardware: EthernetAddress,
+    /// The last other one that a segment came from.
+    hardware_next: EthernetAddress,
     remote: Remote,
     /// Our stream: acknowledged up to `una`, sent up to `next`, ever sent up to `max`, known up to `end`.
     una: Seq,
@@ -123,12 +127,14 @@ pub struct Connection {
     timed: Option<(Seq, u64)>,
     /// The first segment that is not acknowledged is to be sent again.
     resend: bool,
-    /// A byte is to be sent though the peer takes none.
+    /// Something is to be sent though the peer takes little, or nothing.
     probe: bool,
     resends: u8,
     /// The peer's stream: taken up to `rcv`, and it may send up to `edge`.
     rcv: Seq,
     edge: Seq,
+    /// Where the last bytes that came early began.
+    early: Seq,
     /// Where it ends, if that is known.
     fin: Option<Seq>,
     peer_closed: bool,
@@ -141,9 +147,11 @@ pub struct Connection {
     state: State,
     resend_at: u64,
     ack_at: u64,
-    /// When the peer was last heard of, and asked since.
+    /// When the peer was last heard of.
     heard: u64,
-    probes: u64,
+    /// When it was last asked, and how often since it was heard of.
+    asked: u64,
+    probes: u8,
     /// The peer is to be asked whether it is still there.
     ask: bool,
     challenge_at: u64,
@@ -161,6 +169,7 @@ impl Connection {
         }
         Self {
             hardware,
+            hardware_next: hardware,
             remote,
             una: send,
             next: send,
@@ -182,6 +191,7 @@ impl Connection {
             resends: 0,
             rcv: receive,
             edge: receive.plus(WINDOW),
+            early: receive,
             fin: None,
             peer_closed: false,
             room: WINDOW,
@@ -192,6 +202,7 @@ impl Connection {
             resend_at: NEVER,
             ack_at: NEVER,
             heard: now,
+            asked: now,
             probes: 0,
             ask: false,
             challenge_at: 0,
@@ -233,8 +244,17 @@ impl Connection {
     /// Takes a segment's news. The bytes that it brings are to be told to [`Connection::took`].
     pub fn receive<'a>(&mut self, segment: &Segment<'a>, now: u64) -> Received<'a> {
         let nothing = Received::default();
+        if self.state == State::Closed {
+            return nothing;
+        }
         if !self.accepts(segment) {
-            if !segment.flags.has(Flags::RST) {
+            if segment.flags.has(Flags::RST) {
+                return nothing;
+            }
+            if segment.is_empty() {
+                // Never at once for each: two ends that find each other out of place would answer for ever.
+                self.challenge(now);
+            } else {
                 // An old one: its sender has missed what we said since.
                 self.ack = Ack::Now;
                 if self.state == State::TimeWait {
@@ -268,8 +288,10 @@ impl Connection {
         }
         self.heard = now;
         self.probes = 0;
-        // The card that the peer is behind may change.
-        self.hardware = segment.hardware;
+        // The card that the peer is behind may change, but no checksum covers its address: two say so, or none.
+        if segment.hardware != self.hardware && replace(&mut self.hardware_next, segment.hardware) == segment.hardware {
+            self.hardware = segment.hardware;
+        }
         let acked = self.acknowledge(segment, now);
         if self.state != State::Open || self.peer_closed {
             return Received { acked, ..nothing };
@@ -279,11 +301,12 @@ impl Connection {
         Received { acked, data, later }
     }
 
-    /// Whether any of a segment lies where the peer may send (RFC 9293, 3.10.7.4, first check).
+    /// Whether any of a segment lies where the peer may send (RFC 9293, 3.10.7.4, first check), or right behind: that is
+    /// where a peer that has filled its window speaks from.
     fn accepts(&self, segment: &Segment<'_>) -> bool {
         let window = self.edge.since(self.rcv);
         let begins = segment.seq.since(self.rcv);
-        if segment.seq == self.rcv || begins < window {
+        if begins <= window {
             return true;
         }
         let len = segment.len();
@@ -334,11 +357,12 @@ impl Connection {
         // Only a newer segment knows the window better (3.10.7.4).
         let newer = segment.seq.is_after(self.window_seq)
             || segment.seq == self.window_seq && !self.window_ack.is_after(segment.ack);
-        if newer {
+        if newer && segment.ack == self.una {
             if self.window == 0 {
                 // The peer answers; and what was sent while it took nothing is sent again once it does.
                 self.resends = 0;
                 if window > 0 {
+                    self.rtt.recover();
                     self.next = self.una;
                     self.resend_at = NEVER;
                 }
@@ -373,21 +397,21 @@ impl Connection {
             self.look_for_end(0);
             (payload, None)
         } else {
+            self.early = begins;
             (&[], (!payload.is_empty()).then(|| (begins.since(self.rcv), payload)))
         }
     }
 
     /// Counts `len` bytes that came next as taken, so that they are acknowledged. The rest of them is as good as lost.
     pub fn took(&mut self, len: u32, now: u64) {
-        if len > 0 {
-            self.unacked += len;
-            // Every second full segment at least (RFC 9293, 3.8.6.3).
-            if self.unacked >= 2 * self.mss {
-                self.ack = Ack::Now;
-            } else if self.ack == Ack::Idle {
-                self.ack = Ack::Later;
-                self.ack_at = now + ACK_DELAY;
-            }
+        self.unacked += len;
+        // Every second full segment at least (RFC 9293, 3.8.6.3), and whatever fills a hole (RFC 5681, 4.2). A peer that
+        // hears nothing about bytes that could not be taken would give us up.
+        if self.unacked >= 2 * self.mss || len == 0 || self.early.is_after(self.rcv) {
+            self.ack = Ack::Now;
+        } else if self.ack == Ack::Idle {
+            self.ack = Ack::Later;
+            self.ack_at = now + ACK_DELAY;
         }
         self.look_for_end(len);
         self.end_if_both(now);
@@ -522,7 +546,7 @@ impl Connection {
         } else if self.timed.is_none() {
             self.timed = Some((end, now));
         }
-        if self.resend_at == NEVER {
+        if self.resend_at == NEVER || from == self.una {
             self.resend_at = now + self.rtt.timeout();
         }
         let flags = Flags::default().with(Flags::FIN, fin).with(Flags::PSH, len > 0 && last == self.end);
@@ -552,12 +576,16 @@ impl Connection {
 
     /// When [`Connection::tick`] is to be called, at the latest.
     pub fn wake_at(&self) -> u64 {
-        let alive = match self.state {
-            State::Open => self.heard + KEEP_ALIVE * (self.probes + 1),
+        match self.state {
+            State::Open => self.resend_at.min(self.ack_at).min(self.ask_at()),
             State::TimeWait => self.linger_until,
             State::Closed => NEVER,
-        };
-        self.resend_at.min(self.ack_at).min(alive)
+        }
+    }
+
+    /// When the peer is to be asked whether it is still there.
+    fn ask_at(&self) -> u64 {
+        self.heard.max(self.asked) + KEEP_ALIVE
     }
 
     /// Time has passed: decides what is due. [`Connection::transmit`] says what is to be sent.
@@ -573,7 +601,8 @@ impl Connection {
                 if self.resend_at <= now {
                     self.time_out(now);
                 }
-                if self.heard + KEEP_ALIVE * (self.probes + 1) <= now {
+                if self.ask_at() <= now {
+                    self.asked = now;
                     self.probes += 1;
                     if self.probes > PROBES {
                         self.abort();
@@ -593,10 +622,9 @@ impl Connection {
         let flight = self.max.since(self.una);
         self.next = self.una;
         self.resend = false;
-        if flight == 0 || self.window == 0 {
-            // A peer may keep its window closed for as long as it answers (3.8.6.1).
-            self.probe = true;
-        } else {
+        // Something is to be sent now, however little of it the peer takes (3.8.6.1, 3.8.6.2.1).
+        self.probe = true;
+        if flight > 0 && self.window > 0 {
             self.congestion.timed_out(self.max, flight, self.mss, self.resends > 1);
         }
         if self.resends > RESENDS {

@@ -30,8 +30,8 @@ impl Rtt {
             self.smoothed = rtt.max(1);
             self.variation = rtt / 2;
         } else {
-            self.variation += self.smoothed.abs_diff(rtt) / 4;
             self.variation -= self.variation / 4;
+            self.variation += self.smoothed.abs_diff(rtt) / 4;
             self.smoothed = self.smoothed - self.smoothed / 8 + rtt / 8;
         }
         self.recover();
