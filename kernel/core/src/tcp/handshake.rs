@@ -75,7 +75,7 @@ impl Handshakes {
                 half.again = true;
                 half.ours
             }
-            Some(half) if half.remote != syn.remote && now.saturating_sub(half.since) < PATIENCE => {
+            Some(half) if now.saturating_sub(half.since) < PATIENCE => {
                 self.cookies_until = now + 2 * PERIOD;
                 self.cookie(syn.remote, syn.seq, mss, scale, now)
             }
@@ -109,7 +109,8 @@ impl Handshakes {
         let place = self.hash(remote, [0; 2]) as usize % PLACES;
         if let Some(half) = self.places.get_mut(place).and_then(|place| place.take_if(|half| is_this(half))) {
             let Half { theirs, mss, scale, since, again, .. } = half;
-            let rtt = (!again).then(|| now.saturating_sub(since));
+            // With data, it is the second that the peer has said: the first was lost, some time ago.
+            let rtt = (!again && segment.is_empty()).then(|| now.saturating_sub(since));
             let (receive, send, shift) = (theirs.plus(1), segment.ack, scale.unwrap_or(0));
             return Some(Opening { hardware, remote, receive, send, mss, shift, rtt });
         }
@@ -120,7 +121,7 @@ impl Handshakes {
         let size = SIZES[(data >> SIZE_SHIFT) as usize];
         let scale = Some((data >> SCALE_SHIFT & NO_SCALE) as u8).filter(|scale| u32::from(*scale) != NO_SCALE);
         // Made in this period or in the one before, as the last bit says.
-        let period = now / PERIOD - (now / PERIOD & 1 ^ u64::from(data & 1));
+        let period = (now / PERIOD).checked_sub(now / PERIOD & 1 ^ u64::from(data & 1))?;
         let shift = scale.unwrap_or(0);
         (self.cookie(remote, theirs, size, scale, period * PERIOD) == ours && shift <= SCALE_MOST).then_some(Opening {
             hardware,

@@ -108,8 +108,10 @@ impl Reassemblies {
         if let Some(idle) = self.idle.pop() {
             return Some(idle);
         }
-        self.left = self.left.checked_sub(1)?;
-        Reassembly::new().map(Box::new)
+        let left = self.left.checked_sub(1)?;
+        let buffer = Reassembly::new()?;
+        self.left = left;
+        Some(Box::new(buffer))
     }
 
     /// Takes one back.

@@ -114,11 +114,15 @@ pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
     if ip.version() != 4 || ip.next_header() != IpProtocol::Tcp || ip.dst_addr() != local || fragment {
         return Frame::Other;
     }
+    // Groups do not speak (RFC 9293, 3.9.2.3).
+    if ip.src_addr().octets()[0] >= 224 {
+        return Frame::Broken;
+    }
     let Ok(tcp) = TcpPacket::new_checked(ip.payload()) else { return Frame::Broken };
     let whole = checked || pseudo_header(ip.src_addr(), local, ip.payload().len()).add(ip.payload()).holds();
     let header_whole = match (ip.header_len(), ethernet.payload().first_chunk::<IPV4>()) {
         (20, Some(header)) => Sum::new().add(header).holds(),
-        (len, _) => Sum::new().add(&ethernet.payload()[..usize::from(len)]).holds(),
+        (len, _) => usize::from(len) > IPV4 && Sum::new().add(&ethernet.payload()[..usize::from(len)]).holds(),
     };
     if !whole || !header_whole {
         return Frame::Broken;
@@ -195,7 +199,7 @@ impl Header {
             remote: segment.remote,
             port: segment.port,
             seq: if acks { segment.ack } else { Seq(0) },
-            ack: segment.seq.plus(segment.len()),
+            ack: if acks { Seq(0) } else { segment.seq.plus(segment.len()) },
             flags: Flags::RST.with(Flags::ACK, !acks),
             window: 0,
             scale: false,

@@ -93,11 +93,12 @@ impl Table {
     pub fn remove(&mut self, remote: Remote) {
         let name = name(remote);
         let mut hole = self.home(name);
-        while self.places[hole] >> 16 != name {
-            if self.places[hole] == 0 {
-                return;
+        loop {
+            match self.places[hole] {
+                0 => return,
+                place if place >> 16 == name => break,
+                _ => hole = self.after(hole),
             }
-            hole = self.after(hole);
         }
         self.len -= 1;
         let group = self.group(remote.address);
