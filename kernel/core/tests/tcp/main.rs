@@ -2,11 +2,14 @@
 //! hand, and everything together against smoltcp's clients on a wire that loses.
 
 mod checksum;
+mod clients;
 mod closing;
 mod handshake;
 mod reassembly;
 mod segment;
+mod server;
 mod table;
 mod talk;
 mod transfer;
 mod wheel;
+mod wire;
