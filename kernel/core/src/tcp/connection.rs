@@ -101,8 +101,8 @@ pub struct Opening {
 #[derive(Clone, Debug)]
 pub struct Connection {
     hardware: EthernetAddress,
-    /// The last other one that a segment came from.
-    hardware_next: EthernetAddress,
+    /// The one that the last segment came from.
+    hardware_last: EthernetAddress,
     remote: Remote,
     /// Our stream: acknowledged up to `una`, sent up to `next`, ever sent up to `max`, known up to `end`.
     una: Seq,
@@ -169,7 +169,7 @@ impl Connection {
         }
         Self {
             hardware,
-            hardware_next: hardware,
+            hardware_last: hardware,
             remote,
             una: send,
             next: send,
@@ -288,8 +288,8 @@ impl Connection {
         }
         self.heard = now;
         self.probes = 0;
-        // The card that the peer is behind may change, but no checksum covers its address: two say so, or none.
-        if segment.hardware != self.hardware && replace(&mut self.hardware_next, segment.hardware) == segment.hardware {
+        // The card that the peer is behind may change, but no checksum covers its address: two in a row must say so.
+        if replace(&mut self.hardware_last, segment.hardware) == segment.hardware {
             self.hardware = segment.hardware;
         }
         let acked = self.acknowledge(segment, now);
