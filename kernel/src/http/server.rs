@@ -16,7 +16,7 @@ use mayfly_abi::ledger::Phase;
 use mayfly_core::http::answer::Answer;
 use mayfly_core::image::Plan;
 use mayfly_core::outcome::Outcome;
-use mayfly_core::tcp::handshake::Handshakes;
+use mayfly_core::tcp::handshake::{Ending, Handshakes};
 use mayfly_core::tcp::reassembly::{Reassemblies, Reassembly};
 use mayfly_core::tcp::table::Table;
 use mayfly_core::tcp::wheel::Wheel;
@@ -221,7 +221,11 @@ impl Server {
             if !self.make_room(segment, around, now) {
                 return;
             }
-            if let Some(opening) = self.handshakes.finish(segment, now) {
+            let ending = self.handshakes.finish(segment, now);
+            if let Ending::Early = ending {
+                return;
+            }
+            if let Ending::Open(opening) = ending {
                 self.opened += 1;
                 let number = self.free.pop().unwrap_or_else(|| {
                     self.open.push(None);

@@ -9,7 +9,7 @@ use core::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 
-use super::connection::Opening;
+use super::connection::{Opening, WINDOW};
 use super::segment::{Flags, Header, Remote, Segment};
 use super::seq::Seq;
 
@@ -45,6 +45,17 @@ struct Half {
     since: u64,
     /// The answer was sent more than once, so that nobody knows which one was heard.
     again: bool,
+}
+
+/// What a segment from a stranger is.
+#[derive(Clone, Copy, Debug)]
+pub enum Ending {
+    /// It ends a handshake.
+    Open(Opening),
+    /// It may well come from the peer of a handshake that is not remembered, but its first bytes do not: those end it.
+    Early,
+    /// It ends nothing.
+    Unknown,
 }
 
 /// All handshakes.
@@ -100,47 +111,49 @@ impl Handshakes {
     }
 
     /// The connection that a segment from a stranger opens, if it ends a handshake.
-    pub fn finish(&mut self, segment: &Segment<'_>, now: u64) -> Option<Opening> {
+    pub fn finish(&mut self, segment: &Segment<'_>, now: u64) -> Ending {
         let Segment { hardware, remote, .. } = *segment;
         let ours = Seq(segment.ack.0.wrapping_sub(1));
         let theirs = Seq(segment.seq.0.wrapping_sub(1));
         // The first bytes may have been overtaken by later ones: any place in the window will do.
-        let is_this = |half: &Half| half.remote == remote && half.ours == ours && theirs.since(half.theirs) < 1 << 16;
+        let is_this = |half: &Half| half.remote == remote && half.ours == ours && theirs.since(half.theirs) <= WINDOW;
         let place = self.hash(remote, [0; 2]) as usize % PLACES;
         if let Some(half) = self.places.get_mut(place).and_then(|place| place.take_if(|half| is_this(half))) {
             let Half { theirs, mss, scale, since, again, .. } = half;
             // With data, it is the second that the peer has said: the first was lost, some time ago.
             let rtt = (!again && segment.is_empty()).then(|| now.saturating_sub(since));
             let (receive, send, shift) = (theirs.plus(1), segment.ack, scale.unwrap_or(0));
-            return Some(Opening { hardware, remote, receive, send, mss, shift, rtt });
+            return Ending::Open(Opening { hardware, remote, receive, send, mss, shift, rtt });
         }
         if now >= self.cookies_until {
-            return None;
+            return Ending::Unknown;
         }
         let data = ours.0 & ((1 << DATA_BITS) - 1);
         let size = SIZES[(data >> SIZE_SHIFT) as usize];
         let scale = Some((data >> SCALE_SHIFT & NO_SCALE) as u8).filter(|scale| u32::from(*scale) != NO_SCALE);
         // Made in this period or in the one before, as the last bit says.
-        let period = (now / PERIOD).checked_sub(now / PERIOD & 1 ^ u64::from(data & 1))?;
+        let back = now / PERIOD & 1 ^ u64::from(data & 1);
+        let Some(period) = (now / PERIOD).checked_sub(back) else { return Ending::Unknown };
         let shift = scale.unwrap_or(0);
-        (self.cookie(remote, theirs, size, scale, period * PERIOD) == ours && shift <= SCALE_MOST).then_some(Opening {
-            hardware,
-            remote,
-            receive: segment.seq,
-            send: segment.ack,
-            mss: size,
-            shift,
-            rtt: None,
-        })
+        let ahead = self.cookie(remote, theirs, size, scale, period * PERIOD).since(ours) >> DATA_BITS;
+        match ahead {
+            0 if shift <= SCALE_MOST => {
+                let (receive, send) = (segment.seq, segment.ack);
+                Ending::Open(Opening { hardware, remote, receive, send, mss: size, shift, rtt: None })
+            }
+            1..WINDOW => Ending::Early,
+            _ => Ending::Unknown,
+        }
     }
 
-    /// A sequence number that holds what must be known of a handshake, and the proof that it is ours.
+    /// A sequence number that holds what must be known of a handshake, and the proof that it is ours. The peer's is added
+    /// to the proof: so it shows how far behind it a segment begins.
     fn cookie(&self, remote: Remote, theirs: Seq, mss: u16, scale: Option<u8>, now: u64) -> Seq {
         let size = SIZES.iter().rposition(|size| *size <= mss).unwrap_or(0) as u32;
         let scale = scale.map_or(NO_SCALE, u32::from);
         let period = now / PERIOD;
         let data = size << SIZE_SHIFT | scale << SCALE_SHIFT | (period & 1) as u32;
-        let proof = self.hash(remote, [u64::from(theirs.0) << 32 | u64::from(data), period + 1]) as u32;
+        let proof = (self.hash(remote, [u64::from(data), period + 1]) as u32).wrapping_add(theirs.0);
         Seq(proof << DATA_BITS | data)
     }
 

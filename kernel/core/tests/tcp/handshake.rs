@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use mayfly_core::tcp::connection::Opening;
-use mayfly_core::tcp::handshake::Handshakes;
+use mayfly_core::tcp::handshake::{Ending, Handshakes};
 use mayfly_core::tcp::{Flags, Header, Remote, Segment, Seq};
 use proptest::prelude::*;
 use smoltcp::wire::{EthernetAddress, Ipv4Address};
@@ -30,9 +30,16 @@ fn syn(handshakes: &mut Handshakes, from: u32, seq: u32, options: &[u8], now: u6
     handshakes.answer(&segment(from, seq, 0, Flags::SYN, options), now)
 }
 
+fn open(ending: Ending) -> Option<Opening> {
+    match ending {
+        Ending::Open(opening) => Some(opening),
+        Ending::Early | Ending::Unknown => None,
+    }
+}
+
 /// The peer's end of the handshake that `answer` is the middle of.
 fn finish(handshakes: &mut Handshakes, from: u32, answer: &Header, now: u64) -> Option<Opening> {
-    handshakes.finish(&segment(from, answer.ack.0, answer.seq.0.wrapping_add(1), Flags::ACK, &[]), now)
+    open(handshakes.finish(&segment(from, answer.ack.0, answer.seq.0.wrapping_add(1), Flags::ACK, &[]), now))
 }
 
 /// Begins so many handshakes that every place is taken.
@@ -78,7 +85,7 @@ fn a_long_silence_before_the_first_data_is_not_a_round_trip() {
     let answer = syn(&mut handshakes, 1, 500, &[], SECOND);
     let mut first = segment(1, answer.ack.0, answer.seq.0.wrapping_add(1), Flags::ACK, &[]);
     first.payload = b"GET";
-    let opening = handshakes.finish(&first, 90 * SECOND).expect("open");
+    let opening = open(handshakes.finish(&first, 90 * SECOND)).expect("open");
     assert_eq!(opening.rtt, None, "the acknowledgement itself was lost");
 }
 
@@ -87,7 +94,20 @@ fn the_first_data_may_overtake_the_acknowledgement() {
     let mut handshakes = Handshakes::new(KEYS);
     let answer = syn(&mut handshakes, 1, 500, &[], 0);
     let later = segment(1, 501 + 2920, answer.seq.0.wrapping_add(1), Flags::ACK, &[]);
-    assert_eq!(handshakes.finish(&later, MS).expect("open").receive, Seq(501));
+    assert_eq!(open(handshakes.finish(&later, MS)).expect("open").receive, Seq(501));
+}
+
+#[test]
+fn data_that_overtakes_a_cookie_is_not_answered_with_a_reset() {
+    let mut handshakes = Handshakes::new(KEYS);
+    flood(&mut handshakes, 0);
+    let answer = syn(&mut handshakes, 1, 500, &[], 0);
+    let later = segment(1, 501 + 2920, answer.seq.0.wrapping_add(1), Flags::ACK, &[]);
+    assert!(matches!(handshakes.finish(&later, MS), Ending::Early));
+    let wrong = segment(1, 501_u32.wrapping_sub(2920), answer.seq.0.wrapping_add(1), Flags::ACK, &[]);
+    assert!(matches!(handshakes.finish(&wrong, MS), Ending::Unknown));
+    let opening = finish(&mut handshakes, 1, &answer, 2 * MS).expect("the first bytes come again");
+    assert_eq!(opening.receive, Seq(501));
 }
 
 #[test]
@@ -98,14 +118,14 @@ fn a_forged_acknowledgement_opens_nothing() {
         flood(&mut handshakes, now);
         for guess in 0..20_000_u32 {
             let forged = segment(2, 77, guess.wrapping_mul(0x9e37_79b9), Flags::ACK, &[]);
-            assert!(handshakes.finish(&forged, now).is_none(), "{guess} at {now}");
+            assert!(open(handshakes.finish(&forged, now)).is_none(), "{guess} at {now}");
         }
     }
     // Another's sequence number is no good either, nor is one from outside the window.
     let forged = segment(2, 501, answer.seq.0.wrapping_add(1), Flags::ACK, &[]);
-    assert!(handshakes.finish(&forged, 1).is_none());
+    assert!(matches!(handshakes.finish(&forged, 1), Ending::Unknown));
     let forged = segment(1, 501 + 70_000, answer.seq.0.wrapping_add(1), Flags::ACK, &[]);
-    assert!(handshakes.finish(&forged, 1).is_none());
+    assert!(matches!(handshakes.finish(&forged, 1), Ending::Unknown));
 }
 
 #[test]

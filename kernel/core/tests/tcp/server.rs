@@ -2,7 +2,7 @@
 //! requests that say how long they are and how long their answers are to be.
 
 use mayfly_core::tcp::connection::WINDOW;
-use mayfly_core::tcp::handshake::Handshakes;
+use mayfly_core::tcp::handshake::{Ending, Handshakes};
 use mayfly_core::tcp::reassembly::{Reassemblies, Reassembly};
 use mayfly_core::tcp::segment::parse;
 use mayfly_core::tcp::table::Table;
@@ -177,7 +177,11 @@ impl Server {
                 let answer = self.handshakes.answer(segment, now);
                 return self.send(&answer, &[]);
             }
-            if let Some(opening) = self.handshakes.finish(segment, now) {
+            let ending = self.handshakes.finish(segment, now);
+            if let Ending::Early = ending {
+                return;
+            }
+            if let Ending::Open(opening) = ending {
                 let number = self.open.iter().position(Option::is_none).unwrap_or(self.open.len());
                 if number == self.open.len() {
                     self.open.push(None);
