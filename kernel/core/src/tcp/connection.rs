@@ -255,8 +255,11 @@ impl Connection {
                 // Never at once for each: two ends that find each other out of place would answer for ever.
                 self.challenge(now);
             } else {
-                // An old one: its sender has missed what we said since.
+                // An old one: its sender has missed what we said since, perhaps because it went to the wrong card.
                 self.ack = Ack::Now;
+                if self.rcv.since(segment.seq) <= WINDOW {
+                    self.comes_from(segment.hardware);
+                }
                 if self.state == State::TimeWait {
                     self.linger_until = now + TIME_WAIT;
                 }
@@ -288,10 +291,7 @@ impl Connection {
         }
         self.heard = now;
         self.probes = 0;
-        // The card that the peer is behind may change, but no checksum covers its address: two in a row must say so.
-        if replace(&mut self.hardware_last, segment.hardware) == segment.hardware {
-            self.hardware = segment.hardware;
-        }
+        self.comes_from(segment.hardware);
         let acked = self.acknowledge(segment, now);
         if self.state != State::Open || self.peer_closed {
             return Received { acked, ..nothing };
@@ -299,6 +299,13 @@ impl Connection {
         let (data, later) = self.sort(segment);
         self.end_if_both(now);
         Received { acked, data, later }
+    }
+
+    /// The card that the peer is behind may change, but no checksum covers its address: two segments in a row must say so.
+    fn comes_from(&mut self, hardware: EthernetAddress) {
+        if replace(&mut self.hardware_last, hardware) == hardware {
+            self.hardware = hardware;
+        }
     }
 
     /// Whether any of a segment lies where the peer may send (RFC 9293, 3.10.7.4, first check), or right behind: that is

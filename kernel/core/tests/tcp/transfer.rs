@@ -359,3 +359,16 @@ fn one_segment_from_another_card_does_not_turn_the_answers_there() {
     talk.writes(1);
     assert_eq!(talk.sent_to, wrong, "two in a row are the peer's");
 }
+
+#[test]
+fn a_peer_that_only_repeats_itself_is_answered_where_it_is() {
+    let mut talk = Talk::new();
+    talk.hear(ACK, 0, 0, 100);
+    talk.writes(1000);
+    // The handshake's last segment had a wrong address, so that no answer has ever arrived.
+    talk.hardware = EthernetAddress([2, 0, 0, 0, 0, 3]);
+    talk.hear(ACK, 0, 0, 100);
+    talk.hear(ACK, 0, 0, 100);
+    talk.say();
+    assert_eq!(talk.sent_to, talk.hardware);
+}
