@@ -11,16 +11,18 @@ pub mod image;
 pub mod manifest;
 mod memory;
 mod program;
+pub mod tcp;
 
 /// A target. It panics if a property does not hold for the bytes, and says whether they got past the first refusal: a
 /// corpus of which nothing does has gone stale.
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target, by the name of its corpus.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("call", call::run),
     ("domain", domain::run),
     ("http", http::run),
     ("image", image::run),
     ("manifest", manifest::run),
+    ("tcp", tcp::run),
 ];

@@ -125,7 +125,7 @@ impl Client {
     }
 
     /// Does what can be done now; whether anything was.
-    fn go_on(&mut self, socket: &mut Socket<'_>) -> bool {
+    fn go_on(&mut self, socket: &mut Socket<'_>, patient: bool) -> bool {
         let before = (self.sent, self.received, socket.state());
         if socket.can_send() && self.sent < self.stream.len() {
             self.sent += socket.send_slice(&self.stream[self.sent..]).expect("it can send");
@@ -142,6 +142,9 @@ impl Client {
         let done = self.received == self.expected && (!self.server_ends || !socket.may_recv());
         if all_sent && (self.half_closes || done) && socket.may_send() && socket.state() != State::SynSent {
             socket.close();
+        }
+        if !patient && all_sent && done {
+            socket.abort();
         }
         before != (self.sent, self.received, socket.state())
     }
@@ -204,10 +207,13 @@ fn converse(seed: u64) {
         while let Some(frame) = back.take(now) {
             card.came.push_back(frame);
         }
+        // smoltcp 0.14 forgets a FIN that was lost if old acknowledgements repeat themselves then.
+        let patient = now - start < LONGEST / 2;
         loop {
             interface.poll(instant(now), &mut card, &mut sockets);
-            let progress =
-                clients.iter_mut().fold(false, |any, client| client.go_on(sockets.get_mut(client.socket)) || any);
+            let progress = clients
+                .iter_mut()
+                .fold(false, |any, client| client.go_on(sockets.get_mut(client.socket), patient) || any);
             if !progress {
                 break;
             }
