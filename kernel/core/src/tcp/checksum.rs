@@ -13,7 +13,7 @@ impl Sum {
     /// With `bytes` added, which start at an even place.
     #[must_use]
     #[inline]
-    pub fn add(self, bytes: &[u8]) -> Self {
+    pub fn with(self, bytes: &[u8]) -> Self {
         let mut sum = self.0;
         let mut add = |word: u64| {
             let (total, carry) = sum.overflowing_add(word);

@@ -396,7 +396,7 @@ impl Connection {
         }
         let room = self.edge.since(begins) as usize;
         payload = &payload[..payload.len().min(room)];
-        if segment.len() > 0 && (begins != self.rcv || payload.len() < segment.payload.len()) {
+        if !segment.is_empty() && (begins != self.rcv || payload.len() < segment.payload.len()) {
             // Something is missing, or came twice: the peer is to know at once (RFC 5681, 4.2).
             self.ack = Ack::Now;
         }

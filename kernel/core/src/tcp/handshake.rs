@@ -132,7 +132,7 @@ impl Handshakes {
         let size = SIZES[(data >> SIZE_SHIFT) as usize];
         let scale = Some((data >> SCALE_SHIFT & NO_SCALE) as u8).filter(|scale| u32::from(*scale) != NO_SCALE);
         // Made in this period or in the one before, as the last bit says.
-        let back = now / PERIOD & 1 ^ u64::from(data & 1);
+        let back = ((now / PERIOD) ^ u64::from(data)) & 1;
         let Some(period) = (now / PERIOD).checked_sub(back) else { return Ending::Unknown };
         let shift = scale.unwrap_or(0);
         let ahead = self.cookie(remote, theirs, size, scale, period * PERIOD).since(ours) >> DATA_BITS;

@@ -93,6 +93,7 @@ impl Reassembly {
 /// The buffers of all connections: a bounded number, made when they are first needed.
 #[derive(Debug)]
 pub struct Reassemblies {
+    #[expect(clippy::vec_box, reason = "as connections have it: most of them have none")]
     idle: Vec<Box<Reassembly>>,
     left: usize,
 }

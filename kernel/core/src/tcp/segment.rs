@@ -119,10 +119,10 @@ pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
         return Frame::Broken;
     }
     let Ok(tcp) = TcpPacket::new_checked(ip.payload()) else { return Frame::Broken };
-    let whole = checked || pseudo_header(ip.src_addr(), local, ip.payload().len()).add(ip.payload()).holds();
+    let whole = checked || pseudo_header(ip.src_addr(), local, ip.payload().len()).with(ip.payload()).holds();
     let header_whole = match (ip.header_len(), ethernet.payload().first_chunk::<IPV4>()) {
-        (20, Some(header)) => Sum::new().add(header).holds(),
-        (len, _) => usize::from(len) > IPV4 && Sum::new().add(&ethernet.payload()[..usize::from(len)]).holds(),
+        (20, Some(header)) => Sum::new().with(header).holds(),
+        (len, _) => usize::from(len) > IPV4 && Sum::new().with(&ethernet.payload()[..usize::from(len)]).holds(),
     };
     if !whole || !header_whole {
         return Frame::Broken;
@@ -245,7 +245,7 @@ impl Header {
         ip.set_next_header(IpProtocol::Tcp);
         ip.set_src_addr(local.address);
         ip.set_dst_addr(self.remote.address);
-        let checksum = Sum::new().add(ip_header).complement();
+        let checksum = Sum::new().with(ip_header).complement();
         ip_header[10..12].copy_from_slice(&checksum);
 
         let Some(header) = segment.first_chunk_mut::<TCP>() else { return };
@@ -266,7 +266,7 @@ impl Header {
             }
         }
         let pseudo = pseudo_header(local.address, self.remote.address, segment.len());
-        let checksum = if offload { pseudo.partial() } else { pseudo.add(segment).complement() };
+        let checksum = if offload { pseudo.partial() } else { pseudo.with(segment).complement() };
         segment[16..18].copy_from_slice(&checksum);
     }
 }
@@ -274,5 +274,5 @@ impl Header {
 /// The sum of what a segment's checksum covers beside the segment (RFC 9293, 3.1).
 fn pseudo_header(from: Ipv4Address, to: Ipv4Address, len: usize) -> Sum {
     let [high, low] = (len as u16).to_be_bytes();
-    Sum::new().add(&from.octets()).add(&to.octets()).add(&[0, u8::from(IpProtocol::Tcp), high, low])
+    Sum::new().with(&from.octets()).with(&to.octets()).with(&[0, u8::from(IpProtocol::Tcp), high, low])
 }

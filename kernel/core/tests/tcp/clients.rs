@@ -211,9 +211,10 @@ fn converse(seed: u64) {
         let patient = now - start < LONGEST / 2;
         loop {
             interface.poll(instant(now), &mut card, &mut sockets);
-            let progress = clients
-                .iter_mut()
-                .fold(false, |any, client| client.go_on(sockets.get_mut(client.socket), patient) || any);
+            let mut progress = false;
+            for client in &mut clients {
+                progress |= client.go_on(sockets.get_mut(client.socket), patient);
+            }
             if !progress {
                 break;
             }
