@@ -68,7 +68,8 @@ impl Server {
             acked: 0,
             written: 0,
             sent: 0,
-            edge: 0,
+            // The handshake promised it.
+            edge: answer.window.into(),
             closing: false,
             head: Vec::new(),
         });

@@ -196,7 +196,8 @@ impl Server {
                     head: Vec::new(),
                     body: 0,
                     ends: false,
-                    edge: 0,
+                    // The handshake promised it.
+                    edge: WINDOW.into(),
                 });
                 return self.segment(segment, now);
             }
