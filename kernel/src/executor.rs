@@ -294,7 +294,7 @@ impl Executor {
             ledger::add_domain_work(ran);
         }
         match turn {
-            Some((Turn::Over(end), _)) => return self.end(invocation, end),
+            Some((Turn::Over(end), _)) => self.end(invocation, end),
             _ if invocation.line == Line::New => self.new.push_front(invocation),
             // Its slice is used up. Who had no turn keeps its place.
             Some(_) if !invocation.has_slice() => self.long.push_back(invocation),

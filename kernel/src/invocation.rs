@@ -102,8 +102,10 @@ impl Invocation {
             self.slice = slice;
         }
         let start = cpu::ticks();
-        let turn = self.run_until(start + self.slice.min(self.left).min(most), catalog);
-        let ran = cpu::ticks() - start;
+        let most = self.slice.min(self.left).min(most);
+        let turn = self.run_until(start + most, catalog);
+        // What is beyond the turn was not the function's: a hypervisor had the core for something else.
+        let ran = (cpu::ticks() - start).min(most);
         self.left = self.left.saturating_sub(ran);
         self.slice = self.slice.saturating_sub(ran);
         match turn {

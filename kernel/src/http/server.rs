@@ -20,7 +20,7 @@ use mayfly_core::tcp::handshake::{Ending, Handshakes};
 use mayfly_core::tcp::reassembly::{Reassemblies, Reassembly};
 use mayfly_core::tcp::table::Table;
 use mayfly_core::tcp::wheel::Wheel;
-use mayfly_core::tcp::{Connection as Tcp, Flags, Frame, Header, Segment, State};
+use mayfly_core::tcp::{Connection as Tcp, Flags, Frame, Header, Remote, Segment, State};
 
 /// Frames taken from the card in one round, so that others get their turn.
 const ROUND: usize = 64;
@@ -209,16 +209,16 @@ impl Server {
         }
         if segment.port == PORT && flags.has(Flags::SYN) && !flags.has(Flags::ACK) {
             ledger::stamp(Phase::Syn);
-            // Without room it is as good as lost: the client comes again.
-            if self.make_room(segment, around, now) {
-                let answer = self.handshakes.answer(segment, now);
-                around.net.send(&answer, 0, |_| {});
-            }
+            let answer = self.handshakes.answer(segment, now);
+            around.net.send(&answer, 0, |_| {});
             return;
         }
         let ends_handshake = segment.port == PORT && flags.has(Flags::ACK) && !flags.has(Flags::SYN);
         if ends_handshake {
-            if !self.make_room(segment, around, now) {
+            let has_room = self.table.has_room_for(segment.remote.address);
+            let victim = if has_room { None } else { self.victim(segment.remote, now) };
+            if !has_room && victim.is_none() {
+                // As good as lost: the client comes again.
                 return;
             }
             let ending = self.handshakes.finish(segment, now);
@@ -226,6 +226,9 @@ impl Server {
                 return;
             }
             if let Ending::Open(opening) = ending {
+                if let Some(victim) = victim {
+                    self.end(victim, around, now);
+                }
                 self.opened += 1;
                 let number = self.free.pop().unwrap_or_else(|| {
                     self.open.push(None);
@@ -247,28 +250,27 @@ impl Server {
         around.net.send(&Header::reset(segment), 0, |_| {});
     }
 
-    /// Whether there is room for a connection, made by forgetting one that only waits if there is need.
-    fn make_room(&mut self, segment: &Segment<'_>, around: &mut Around<'_>, now: u64) -> bool {
-        if self.table.has_room_for(segment.remote.address) {
-            return true;
-        }
+    /// A connection that only waits, and can go for a new one with `remote`. Whoever has its share makes room itself.
+    fn victim(&mut self, remote: Remote, now: u64) -> Option<u16> {
+        let has_share = self.table.has_share(remote.address);
         for _ in 0..LOOKED_AT.min(self.open.len()) {
             self.hand = (self.hand + 1) % self.open.len();
-            let Some(open) = &mut self.open[self.hand] else { continue };
-            let number = self.hand as u16;
-            if open.tcp.state() == State::TimeWait {
-                self.forget(number, around.windows);
-                return true;
-            }
-            if open.http.is_idle() && open.tcp.is_quiet(now) {
-                // Its client finds it closed in order, and nothing is known of it any more.
-                open.tcp.close();
-                self.settle(number, around, now);
-                self.forget(number, around.windows);
-                return true;
+            let Some(open) = &self.open[self.hand] else { continue };
+            let waits = open.tcp.state() == State::TimeWait || open.http.is_idle() && open.tcp.is_quiet(now);
+            if waits && (!has_share || open.tcp.remote().address == remote.address) {
+                return Some(self.hand as u16);
             }
         }
-        false
+        None
+    }
+
+    /// Ends a connection that only waits: its client finds it closed in order, and nothing is known of it any more.
+    fn end(&mut self, number: u16, around: &mut Around<'_>, now: u64) {
+        if let Some(open) = &mut self.open[usize::from(number)] {
+            open.tcp.close();
+        }
+        self.settle(number, around, now);
+        self.forget(number, around.windows);
     }
 
     /// Does for a connection what can be done now: its next request, what is to be sent, its timer, its end.

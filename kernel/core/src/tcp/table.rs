@@ -62,9 +62,13 @@ impl Table {
     /// Whether there is room for one more from this address. The last eighth of all places is for addresses that hold less
     /// than an eighth: nobody keeps everybody else out.
     pub fn has_room_for(&self, address: Ipv4Address) -> bool {
-        let reserve = self.capacity / 8;
         let left = self.capacity - self.len;
-        left > reserve || left > 0 && usize::from(self.groups[self.group(address)]) < reserve
+        left > self.capacity / 8 || left > 0 && !self.has_share(address)
+    }
+
+    /// Whether an address, with those that are counted together with it, holds an eighth of all places.
+    pub fn has_share(&self, address: Ipv4Address) -> bool {
+        usize::from(self.groups[self.group(address)]) >= self.capacity / 8
     }
 
     /// Adds a connection that is not in it. There must be room.
