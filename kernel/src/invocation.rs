@@ -104,10 +104,14 @@ impl Invocation {
         let start = cpu::ticks();
         let most = self.slice.min(self.left).min(most);
         let turn = self.run_until(start + most, catalog);
-        // What is beyond the turn was not the function's: a hypervisor had the core for something else.
-        let ran = (cpu::ticks() - start).min(most);
+        let passed = cpu::ticks() - start;
+        let ran = passed.min(most);
         self.left = self.left.saturating_sub(ran);
-        self.slice = self.slice.saturating_sub(ran);
+        // A turn that was far longer than it should be was not the function's: a hypervisor had the core for something else.
+        // It does not make a short function a long one.
+        if passed < most + slice / 4 {
+            self.slice = self.slice.saturating_sub(ran);
+        }
         match turn {
             Turn::Paused if self.left == 0 => (Turn::Over(End::Outcome(Outcome::Deadline)), ran),
             Turn::Paused if self.slice == 0 => {
