@@ -19,6 +19,10 @@ use smoltcp::wire::{
 /// The port that functions are served on.
 pub(crate) const PORT: u16 = 8080;
 
+/// The ethertype of ARP, and its operation that answers.
+const ARP: [u8; 2] = [8, 6];
+const REPLY: [u8; 2] = [0, 2];
+
 /// The network.
 pub(crate) struct Net {
     nic: Nic,
@@ -79,10 +83,15 @@ impl Net {
 
     /// Takes a frame that is not TCP's, if there is one, and does what is due beside TCP.
     pub(crate) fn control(&mut self, frame: Option<&Received>) {
-        let now = clock::nanos();
-        if let Some([8, 6]) = frame.and_then(|frame| frame.get(12..14)) {
+        if let Some(frame) = frame.filter(|frame| frame.get(12..14) == Some(&ARP)) {
             ledger::stamp(Phase::Arp);
+            // We asked for the gateway to hear of us. Its answer is of no use to anybody yet: the stack beside ours asks
+            // itself when it has something to send.
+            if self.control.is_none() && frame.get(20..22) == Some(&REPLY) {
+                return;
+            }
         }
+        let now = clock::nanos();
         let control = match &mut self.control {
             Some(control) => control,
             none => none.insert(Box::new(Control::new(&mut self.nic, self.address, now))),

@@ -36,10 +36,10 @@ impl Sum {
 
     /// As bytes for a header whose checksum somebody else completes.
     pub fn partial(self) -> [u8; 2] {
-        let halves = (self.0 >> 32) + (self.0 & 0xffff_ffff);
-        let quarters = (halves >> 16) + (halves & 0xffff);
-        let folded = (quarters >> 16) + (quarters & 0xffff);
-        ((folded >> 16) as u16 + folded as u16).to_ne_bytes()
+        // Each half is added to the other, so that the upper one has the carry too.
+        let half = (self.0.wrapping_add(self.0.rotate_left(32)) >> 32) as u32;
+        let quarter = (half.wrapping_add(half.rotate_left(16)) >> 16) as u16;
+        quarter.to_ne_bytes()
     }
 
     /// As bytes for a header that had zeros there.

@@ -21,6 +21,9 @@ pub const CHECKSUM: (u16, u16) = ((ETHERNET + IPV4) as u16, 16);
 /// Most bytes of data in a segment that we send or ask for: Ethernet's 1500 without the headers.
 pub const MSS: u16 = 1500 - (IPV4 + TCP) as u16;
 
+/// The options of a SYN: the largest segment, a scale of nothing for our windows, and their end (RFC 9293, 3.2; RFC 7323, 2.2).
+const OPTIONS: [u8; 8] = [2, 4, (MSS >> 8) as u8, MSS as u8, 3, 3, 0, 0];
+
 /// Who we are: our part of every connection's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Local {
@@ -105,11 +108,13 @@ pub enum Frame<'a> {
 
 /// Tells segments for us from other frames, and checks them. `checked`: the card has found their checksum right.
 pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
-    let Ok(ethernet) = EthernetFrame::new_checked(frame) else { return Frame::Broken };
+    let Some((ethernet, packet)) = frame.split_first_chunk::<ETHERNET>() else { return Frame::Broken };
+    let ethernet = EthernetFrame::new_unchecked(ethernet);
     if ethernet.ethertype() != EthernetProtocol::Ipv4 {
         return Frame::Other;
     }
-    let Ok(ip) = Ipv4Packet::new_checked(ethernet.payload()) else { return Frame::Broken };
+    let Some(ip_header) = packet.first_chunk::<IPV4>() else { return Frame::Broken };
+    let ip = Ipv4Packet::new_unchecked(ip_header);
     let fragment = ip.more_frags() || ip.frag_offset() != 0;
     if ip.version() != 4 || ip.next_header() != IpProtocol::Tcp || ip.dst_addr() != local || fragment {
         return Frame::Other;
@@ -118,13 +123,19 @@ pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
     if ip.src_addr().octets()[0] >= 224 {
         return Frame::Broken;
     }
-    let Ok(tcp) = TcpPacket::new_checked(ip.payload()) else { return Frame::Broken };
-    let whole = checked || pseudo_header(ip.src_addr(), local, ip.payload().len()).with(ip.payload()).holds();
-    let header_whole = match (ip.header_len(), ethernet.payload().first_chunk::<IPV4>()) {
-        (20, Some(header)) => Sum::new().with(header).holds(),
-        (len, _) => usize::from(len) > IPV4 && Sum::new().with(&ethernet.payload()[..usize::from(len)]).holds(),
+    let (ip_len, len) = (usize::from(ip.header_len()), usize::from(ip.total_len()));
+    let ip_sum = match packet.get(..ip_len) {
+        _ if ip_len == IPV4 => Sum::new().with(ip_header),
+        Some(header) if ip_len > IPV4 => Sum::new().with(header),
+        _ => return Frame::Broken,
     };
-    if !whole || !header_whole {
+    let Some(segment) = packet.get(ip_len..len) else { return Frame::Broken };
+    let Some((tcp_header, rest)) = segment.split_first_chunk::<TCP>() else { return Frame::Broken };
+    let tcp = TcpPacket::new_unchecked(tcp_header);
+    let options_len = usize::from(tcp.header_len()).wrapping_sub(TCP);
+    let Some((options, payload)) = rest.split_at_checked(options_len) else { return Frame::Broken };
+    let whole = checked || pseudo_header(ip.src_addr(), local, segment.len()).with(segment).holds();
+    if !whole || !ip_sum.holds() {
         return Frame::Broken;
     }
     Frame::Tcp(Segment {
@@ -133,10 +144,10 @@ pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
         port: tcp.dst_port(),
         seq: Seq(tcp.seq_number().0.cast_unsigned()),
         ack: Seq(tcp.ack_number().0.cast_unsigned()),
-        flags: Flags(ip.payload()[13]),
+        flags: Flags(tcp_header[13]),
         window: tcp.window_len(),
-        options: tcp.options(),
-        payload: tcp.payload(),
+        options,
+        payload,
     })
 }
 
@@ -259,11 +270,8 @@ impl Header {
         header[12] = ((TCP + self.options_len()) << 2) as u8;
         header[13] = self.flags.0;
         if self.flags.has(Flags::SYN) {
-            let rest = TcpOption::MaxSegmentSize(MSS).emit(&mut segment[TCP..]);
-            if self.scale {
-                let rest = TcpOption::WindowScale(0).emit(rest);
-                TcpOption::EndOfList.emit(rest);
-            }
+            let len = self.options_len();
+            segment[TCP..][..len].copy_from_slice(&OPTIONS[..len]);
         }
         let pseudo = pseudo_header(local.address, self.remote.address, segment.len());
         let checksum = if offload { pseudo.partial() } else { pseudo.with(segment).complement() };
