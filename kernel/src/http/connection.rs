@@ -4,13 +4,14 @@ use super::incoming::{Incoming, Stop};
 use super::outgoing::{Outgoing, Response};
 use crate::catalog::Catalog;
 use crate::hw::console::say;
-use crate::hw::heap;
-use crate::hw::window::Window;
+use crate::hw::{heap, ledger};
+use crate::invocation::{Event, Source};
 use crate::windows::Windows;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem::{replace, take};
 use mayfly_abi::domain::HEAD_MAX;
+use mayfly_abi::ledger::Phase;
 use mayfly_core::http::answer::Answer;
 use mayfly_core::http::{Method, Reject, head};
 use mayfly_core::tcp::connection::WINDOW;
@@ -44,17 +45,13 @@ enum State {
     Broken,
 }
 
-/// A request to be run: the function, the request's window, and the bytes in it.
-pub(crate) struct Run {
-    pub(crate) function: usize,
-    pub(crate) request: Window,
-    pub(crate) request_len: u64,
-}
-
 /// What requests are made with.
 pub(crate) struct Means<'a> {
     pub(crate) catalog: &'a mut Catalog,
     pub(crate) windows: &'a mut Windows,
+    /// Where complete requests go, and as whose.
+    pub(crate) events: &'a mut VecDeque<Event>,
+    pub(crate) source: Source,
     /// In nanoseconds.
     pub(crate) now: u64,
 }
@@ -163,28 +160,30 @@ impl Connection {
         }
     }
 
-    /// Takes bytes that have arrived, as many as it can: how many. A request that is complete is to be run.
-    pub(crate) fn receive(&mut self, data: &[u8], means: &mut Means<'_>) -> (usize, Option<Run>) {
+    /// Takes bytes that have arrived, as many as it can: how many. A request that is complete becomes an event.
+    pub(crate) fn receive(&mut self, data: &[u8], means: &mut Means<'_>) -> usize {
         if self.input.is_empty() {
-            let (used, run) = self.process(data, means);
-            return (used + self.keep(&data[used..]), run);
+            let used = self.process(data, means);
+            return if used == data.len() { used } else { used + self.keep(&data[used..]) };
         }
         let kept = self.keep(data);
-        (kept, self.resume(means))
+        self.resume(means);
+        kept
+    }
+
+    /// Whether there are bytes that were kept.
+    pub(crate) fn has_kept(&self) -> bool {
+        !self.input.is_empty()
     }
 
     /// Goes on with what was kept.
-    pub(crate) fn resume(&mut self, means: &mut Means<'_>) -> Option<Run> {
-        if self.input.is_empty() {
-            return None;
-        }
+    pub(crate) fn resume(&mut self, means: &mut Means<'_>) {
         let mut input = take(&mut self.input);
-        let (used, run) = self.process(&input, means);
+        let used = self.process(&input, means);
         if used < input.len() {
             input.drain(..used);
             self.input = input;
         }
-        run
     }
 
     /// The client has said that it will send no more: whatever is not whole stays so.
@@ -200,9 +199,6 @@ impl Connection {
 
     /// Keeps bytes for later: how many.
     fn keep(&mut self, data: &[u8]) -> usize {
-        if data.is_empty() {
-            return 0;
-        }
         let most = if heap::is_crowded() { HEAD_MAX } else { u64::from(WINDOW) } as usize;
         let len = data.len().min(most.saturating_sub(self.input.len()));
         if len == 0 || self.input.try_reserve(len).is_err() {
@@ -212,15 +208,15 @@ impl Connection {
         len
     }
 
-    /// Goes as far as `bytes` allow: how many it is done with, and a request that is complete.
-    fn process(&mut self, bytes: &[u8], means: &mut Means<'_>) -> (usize, Option<Run>) {
+    /// Goes as far as `bytes` allow, at most to a request that is complete: how many it is done with.
+    fn process(&mut self, bytes: &[u8], means: &mut Means<'_>) -> usize {
         let mut at = 0;
         loop {
             let rest = &bytes[at..];
             match &mut self.state {
                 State::Head { searched } => {
                     if rest.is_empty() || self.outgoing.len() >= AHEAD {
-                        return (at, None);
+                        return at;
                     }
                     let known = *searched;
                     if known == 0 {
@@ -228,9 +224,14 @@ impl Connection {
                     }
                     match head::parse(rest, known) {
                         Ok(Some((head, len))) => {
+                            at += len;
                             self.head_only = head.method == Method::Head;
                             self.keep_alive = head.keep_alive;
-                            match Incoming::open(head, &rest[..len], means.catalog, means.windows) {
+                            match Incoming::open(&head, &rest[..len], means.catalog, means.windows) {
+                                Ok(incoming) if incoming.is_whole() => {
+                                    self.run(incoming, means);
+                                    return at;
+                                }
                                 Ok(incoming) => {
                                     if incoming.awaits_leave() && rest.len() == len {
                                         self.send(Outgoing::leave());
@@ -239,11 +240,10 @@ impl Connection {
                                 }
                                 Err(stop) => self.refuse(stop, means),
                             }
-                            at += len;
                         }
                         Ok(None) => {
                             self.state = State::Head { searched: rest.len() };
-                            return (at, None);
+                            return at;
                         }
                         Err(reject) => self.refuse(Stop::Reject(reject), means),
                     }
@@ -255,12 +255,10 @@ impl Connection {
                             *until += used as u64 * BODY_BYTE;
                             self.deadline = (means.now + REQUEST).min(*until);
                         }
-                        if !whole {
-                            return (at, None);
+                        if whole && let State::Body { incoming, .. } = replace(&mut self.state, State::Running) {
+                            self.run(incoming, means);
                         }
-                        if let Some(run) = self.run(means) {
-                            return (at, Some(run));
-                        }
+                        return at;
                     }
                     Err(stop) => self.refuse(stop, means),
                 },
@@ -269,27 +267,19 @@ impl Connection {
                     if *thrown > LINGER_BYTES {
                         self.state = State::Broken;
                     }
-                    return (bytes.len(), None);
+                    return bytes.len();
                 }
-                State::Running => return (at, None),
-                State::Broken => return (bytes.len(), None),
+                State::Running => return at,
+                State::Broken => return bytes.len(),
             }
         }
     }
 
-    /// The request whose body is whole, to be run.
-    fn run(&mut self, means: &mut Means<'_>) -> Option<Run> {
-        let State::Body { incoming, .. } = replace(&mut self.state, State::Running) else {
-            panic!("only a request with a body can run");
-        };
-        let function = incoming.function;
-        match incoming.finish() {
-            Ok((request, request_len)) => Some(Run { function, request, request_len }),
-            Err(full) => {
-                self.refuse(full.into(), means);
-                None
-            }
-        }
+    /// Has a request run that is whole.
+    fn run(&mut self, incoming: Incoming, means: &mut Means<'_>) {
+        ledger::stamp(Phase::Request);
+        self.state = State::Running;
+        means.events.push_back(incoming.finish(means.source));
     }
 
     /// Answers the request that was run with the function's response.

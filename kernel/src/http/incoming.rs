@@ -2,7 +2,9 @@
 
 use crate::catalog::{Catalog, Room};
 use crate::hw::window::{OutOfFrames, Window};
+use crate::invocation::{Event, Source};
 use crate::windows::Windows;
+use core::mem::offset_of;
 use mayfly_abi::ABI_VERSION;
 use mayfly_abi::domain::{REQUEST_BYTES, RequestHead, Span};
 use mayfly_abi::wire::Wire;
@@ -50,22 +52,19 @@ enum Rest {
 
 /// A request whose body is arriving.
 pub(crate) struct Incoming {
-    pub(crate) function: usize,
-    head: Head,
-    /// Length of the function's route in the path, with its slash.
-    route_len: usize,
+    function: usize,
     limit: u32,
-    response_limit: u32,
     window: Window,
     start: usize,
     len: usize,
+    awaits_leave: bool,
     short_of_memory: bool,
     rest: Rest,
 }
 
 impl Incoming {
-    /// Finds the function that `head` asks for and opens a window with the head's bytes.
-    pub(crate) fn open(head: Head, bytes: &[u8], catalog: &mut Catalog, windows: &mut Windows) -> Result<Self, Stop> {
+    /// Finds the function that `head` asks for and opens a window with the head, and what the function finds first in it.
+    pub(crate) fn open(head: &Head, bytes: &[u8], catalog: &mut Catalog, windows: &mut Windows) -> Result<Self, Stop> {
         let (route, _) = head::route(head.path.of(bytes));
         let (function, limits) = match catalog.find(route) {
             None => {
@@ -87,15 +86,32 @@ impl Incoming {
         }
         let mut window = catalog.with_room(|| windows.request())?;
         catalog.with_room(|| window.write(REQUEST_BYTES as usize, bytes))?;
+        let start = REQUEST_BYTES as usize + bytes.len();
+        let span = |start: u16, len: u16| Span { offset: REQUEST_BYTES as u32 + u32::from(start), len: len.into() };
+        let whole = |of: head::Span| span(of.start, of.len);
+        // Of the path, what lies below the route and its slash. `OPTIONS *` has a shorter one, but no route either.
+        let route_len = 1 + route.len() as u16;
+        let first = RequestHead {
+            abi_version: ABI_VERSION,
+            response_limit: limits.response,
+            // Filled in by whoever starts the invocation.
+            invocation: 0,
+            method: whole(head.method_name),
+            path: span(head.path.start + route_len, head.path.len - route_len),
+            query: whole(head.query),
+            headers: whole(head.headers),
+            // Filled in once it is whole.
+            body: Span { offset: 0, len: 0 },
+            reserved: 0,
+        };
+        first.put(window.start_mut(RequestHead::SIZE));
         Ok(Self {
             function,
-            head,
-            route_len: 1 + route.len(),
             limit: limits.request,
-            response_limit: limits.response,
             window,
-            start: REQUEST_BYTES as usize + bytes.len(),
+            start,
             len: 0,
+            awaits_leave: head.expect_continue,
             short_of_memory: false,
             rest,
         })
@@ -103,7 +119,7 @@ impl Incoming {
 
     /// Whether the client waits for leave to send its body.
     pub(crate) fn awaits_leave(&self) -> bool {
-        self.head.expect_continue && self.len == 0 && !matches!(self.rest, Rest::Bytes(0))
+        self.awaits_leave && self.len == 0 && !self.is_whole()
     }
 
     /// Whether no more is needed.
@@ -160,28 +176,10 @@ impl Incoming {
         }
     }
 
-    /// Writes what the function finds first in the window. The window, and how many bytes it holds.
-    pub(crate) fn finish(mut self) -> Result<(Window, u64), OutOfFrames> {
-        let span = |start: usize, len: usize| Span { offset: (REQUEST_BYTES as usize + start) as u32, len: len as u32 };
-        let whole = |of: head::Span| span(usize::from(of.start), usize::from(of.len));
-        let path = self.head.path;
-        // `OPTIONS *` has a path shorter than its route's slash, but then there was no route either.
-        let below = span(usize::from(path.start) + self.route_len, usize::from(path.len) - self.route_len);
-        let head = RequestHead {
-            abi_version: ABI_VERSION,
-            response_limit: self.response_limit,
-            // Filled in by whoever starts the invocation.
-            invocation: 0,
-            method: whole(self.head.method_name),
-            path: below,
-            query: whole(self.head.query),
-            headers: whole(self.head.headers),
-            body: Span { offset: self.start as u32, len: self.len as u32 },
-            reserved: 0,
-        };
-        let mut bytes = [0; RequestHead::SIZE];
-        head.put(&mut bytes);
-        self.window.write(0, &bytes)?;
-        Ok((self.window, (self.start + self.len) as u64))
+    /// The request, which is whole.
+    pub(crate) fn finish(mut self, source: Source) -> Event {
+        let body = Span { offset: self.start as u32, len: self.len as u32 };
+        body.put(&mut self.window.start_mut(RequestHead::SIZE)[offset_of!(RequestHead, body)..]);
+        Event { source, function: self.function, request: self.window, request_len: (self.start + self.len) as u64 }
     }
 }

@@ -1,6 +1,6 @@
 //! All connections: which segment and which event belongs to which, and when each is due.
 
-use super::connection::{Connection, Means, Run};
+use super::connection::{Connection, Means};
 use super::outgoing::Response;
 use crate::catalog::Catalog;
 use crate::hw::clock::nanos;
@@ -16,6 +16,7 @@ use mayfly_abi::ledger::Phase;
 use mayfly_core::http::answer::Answer;
 use mayfly_core::image::Plan;
 use mayfly_core::outcome::Outcome;
+use mayfly_core::tcp::connection::WINDOW;
 use mayfly_core::tcp::handshake::{Ending, Handshakes};
 use mayfly_core::tcp::reassembly::{Reassemblies, Reassembly};
 use mayfly_core::tcp::table::Table;
@@ -34,11 +35,13 @@ const LOOKED_AT: usize = 32;
 /// A connection, by both its halves.
 struct Open {
     /// Never used twice, so that a late outcome cannot reach the next connection in this place.
-    source: u64,
+    source: Source,
     tcp: Tcp,
     http: Connection,
     /// What arrived before what comes before it.
     early: Option<Box<Reassembly>>,
+    /// Bytes that TCP was told to take.
+    room: u32,
     /// It waits for the card to have room for more.
     blocked: bool,
     /// Its timer is yet to be set.
@@ -69,6 +72,28 @@ pub(crate) struct Around<'a> {
     pub(crate) windows: &'a mut Windows,
     /// Where complete requests go.
     pub(crate) events: &'a mut VecDeque<Event>,
+}
+
+impl Around<'_> {
+    fn means(&mut self, source: Source, now: u64) -> Means<'_> {
+        Means { catalog: self.catalog, windows: self.windows, events: self.events, source, now }
+    }
+}
+
+impl Open {
+    /// Sends what may be sent. False if the card has no room for more.
+    fn transmit(&mut self, net: &mut Net, now: u64) -> bool {
+        let local = net.local();
+        while self.tcp.may_transmit() {
+            if !net.is_ready() {
+                return false;
+            }
+            let Some(segment) = self.tcp.transmit(&local, now) else { break };
+            let http = &self.http;
+            net.send(&segment.header, segment.len as usize, |out| http.read(segment.offset as usize, out));
+        }
+        true
+    }
 }
 
 impl Server {
@@ -122,14 +147,21 @@ impl Server {
     }
 
     /// Sets the timers of those connections that something has happened to, and says when [`Server::tick`] is due next.
+    #[inline]
     pub(crate) fn wake_at(&mut self) -> u64 {
+        if !self.untimed.is_empty() {
+            self.set_timers();
+        }
+        self.wheel.next()
+    }
+
+    fn set_timers(&mut self) {
         while let Some(number) = self.untimed.pop() {
             if let Some(open) = &mut self.open[usize::from(number)] {
                 open.untimed = false;
                 self.wheel.set(number, open.tcp.wake_at().min(open.http.deadline()));
             }
         }
-        self.wheel.next()
     }
 
     /// Whether connections wait for the card.
@@ -160,7 +192,7 @@ impl Server {
             return self.stranger(segment, around, now);
         }
         let received = open.tcp.receive(segment, now);
-        let mut means = Means { catalog: around.catalog, windows: around.windows, now };
+        let mut means = around.means(open.source, now);
         if received.acked > 0 {
             open.http.acknowledged(received.acked, &mut means);
         }
@@ -172,21 +204,18 @@ impl Server {
                 early.keep(behind, data);
             }
         }
-        let mut run = None;
         if !received.data.is_empty() {
-            let taken;
-            (taken, run) = open.http.receive(received.data, &mut means);
-            open.tcp.took(taken as u32, now);
+            let taken = open.http.receive(received.data, &mut means) as u32;
+            open.tcp.took(taken, now);
             if let Some(mut early) = open.early.take() {
-                let mut kept = early.advance(taken as u32);
+                let mut kept = early.advance(taken);
                 while kept && !early.next().is_empty() {
-                    let (taken, next) = open.http.receive(early.next(), &mut means);
-                    run = run.or(next);
+                    let taken = open.http.receive(early.next(), &mut means) as u32;
                     if taken == 0 {
                         break;
                     }
-                    open.tcp.took(taken as u32, now);
-                    kept = early.advance(taken as u32);
+                    open.tcp.took(taken, now);
+                    kept = early.advance(taken);
                 }
                 if kept {
                     open.early = Some(early);
@@ -194,9 +223,6 @@ impl Server {
                     self.early.give_back(early);
                 }
             }
-        }
-        if let Some(run) = run {
-            push(run, open.source, around.events);
         }
         self.settle(number, around, now);
     }
@@ -236,10 +262,11 @@ impl Server {
                 });
                 self.table.insert(segment.remote, number);
                 self.open[usize::from(number)] = Some(Box::new(Open {
-                    source: self.opened << 16 | u64::from(number),
+                    source: Source(self.opened << 16 | u64::from(number)),
                     tcp: Tcp::new(&opening, segment.window, now),
                     http: Connection::new(now),
                     early: None,
+                    room: WINDOW,
                     blocked: false,
                     untimed: false,
                 }));
@@ -276,12 +303,11 @@ impl Server {
     /// Does for a connection what can be done now: its next request, what is to be sent, its timer, its end.
     fn settle(&mut self, number: u16, around: &mut Around<'_>, now: u64) {
         let Some(open) = &mut self.open[usize::from(number)] else { return };
-        let mut means = Means { catalog: around.catalog, windows: around.windows, now };
-        if let Some(run) = open.http.resume(&mut means) {
-            push(run, open.source, around.events);
+        if open.http.has_kept() {
+            open.http.resume(&mut around.means(open.source, now));
         }
         if open.tcp.peer_closed() {
-            open.http.end_of_input(&mut means);
+            open.http.end_of_input(&mut around.means(open.source, now));
         }
         open.tcp.write(open.http.take_written());
         if open.http.is_closing() {
@@ -289,17 +315,16 @@ impl Server {
         } else if open.http.is_broken() {
             open.tcp.abort();
         }
-        open.tcp.set_room(open.http.room());
-        let local = around.net.local();
-        while !open.blocked && open.tcp.may_transmit() {
-            if !around.net.is_ready() {
-                open.blocked = true;
+        let room = open.http.room();
+        if room != open.room {
+            open.room = room;
+            open.tcp.set_room(room);
+        }
+        if open.tcp.may_transmit() && !open.blocked {
+            open.blocked = !open.transmit(around.net, now);
+            if open.blocked {
                 self.blocked.push_back(number);
-                break;
             }
-            let Some(segment) = open.tcp.transmit(&local, now) else { break };
-            let http = &open.http;
-            around.net.send(&segment.header, segment.len as usize, |out| http.read(segment.offset as usize, out));
         }
         if open.tcp.state() == State::Closed && !open.blocked {
             return self.forget(number, around.windows);
@@ -339,7 +364,7 @@ impl Server {
     ) -> Option<Window> {
         let (number, now) = (event.0 as u16, nanos());
         let open = self.open.get_mut(usize::from(number)).and_then(Option::as_mut);
-        let Some(open) = open.filter(|open| open.source == event.0) else { return response };
+        let Some(open) = open.filter(|open| open.source == event) else { return response };
         let function = plan.name;
         let answer = match *outcome {
             Outcome::Done { status, headers_len, body_len } => {
@@ -357,10 +382,4 @@ impl Server {
         self.settle(number, around, now);
         response
     }
-}
-
-fn push(run: Run, source: u64, events: &mut VecDeque<Event>) {
-    let Run { function, request, request_len } = run;
-    ledger::stamp(Phase::Request);
-    events.push_back(Event { source: Source(source), function, request, request_len });
 }
