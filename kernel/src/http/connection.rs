@@ -61,8 +61,8 @@ pub(crate) struct Connection {
     state: State,
     /// Bytes that arrived and were not needed yet: part of a head, or what was sent ahead.
     input: Vec<u8>,
-    /// Answers that the client has not taken whole, in order.
-    outgoing: VecDeque<Outgoing>,
+    /// Answers that the client has not taken whole, in order. Mostly one.
+    outgoing: Vec<Outgoing>,
     /// Bytes added to them since the last time that somebody asked.
     written: u32,
     /// Of the request at hand.
@@ -78,7 +78,7 @@ impl Connection {
         Self {
             state: State::Head { searched: 0 },
             input: Vec::new(),
-            outgoing: VecDeque::new(),
+            outgoing: Vec::new(),
             written: 0,
             head_only: false,
             keep_alive: false,
@@ -140,7 +140,7 @@ impl Connection {
     pub(crate) fn acknowledged(&mut self, len: u32, means: &mut Means<'_>) {
         let mut len = len as usize;
         while len > 0
-            && let Some(first) = self.outgoing.front_mut()
+            && let Some(first) = self.outgoing.first_mut()
         {
             let now = len.min(first.len());
             first.advance(now);
@@ -308,7 +308,7 @@ impl Connection {
 
     fn send(&mut self, answer: Outgoing) {
         self.written += answer.len() as u32;
-        self.outgoing.push_back(answer);
+        self.outgoing.push(answer);
     }
 
     fn refuse(&mut self, stop: Stop, means: &Means<'_>) {
@@ -351,8 +351,9 @@ impl Connection {
         self.deadline = now + if self.outgoing.is_empty() { LINGER } else { READ };
     }
 
+    /// There is one.
     fn drop_first(&mut self, windows: &mut Windows) {
-        if let Some(window) = self.outgoing.pop_front().and_then(Outgoing::into_window) {
+        if let Some(window) = self.outgoing.remove(0).into_window() {
             windows.keep_response(window);
         }
     }

@@ -65,11 +65,12 @@ pub(super) fn is_value(byte: u8) -> bool {
 /// Kept apart, as is [`line`]: inlined, it would be new code to the CPU at each place that reads something.
 #[inline(never)]
 pub(super) fn run(input: &[u8], at: usize, class: u8) -> (usize, u8) {
-    let rest = input.get(at..).unwrap_or_default();
-    for (len, byte) in rest.iter().enumerate() {
+    let mut end = at;
+    while let Some(byte) = input.get(end) {
         if CLASSES[usize::from(*byte)] & class == 0 {
-            return (at + len, *byte);
+            return (end, *byte);
         }
+        end += 1;
     }
     (input.len(), 0)
 }

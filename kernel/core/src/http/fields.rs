@@ -60,18 +60,14 @@ pub(super) struct Fields {
 impl Fields {
     /// Reads the field lines from `at` on, and says where the empty line is that ends them. Fails if they are not field
     /// lines; what they say is told by [`Fields::framing`].
-    pub(super) fn read(input: &[u8], mut at: usize) -> Result<(Self, usize), Reject> {
-        let mut fields = Self::default();
+    pub(super) fn read(&mut self, input: &[u8], mut at: usize) -> Result<usize, Reject> {
         let mut count = 0;
-        loop {
+        while !input[at..].starts_with(b"\r\n") {
             let line = match bytes::line(input, at) {
                 Ok(line) => line,
                 Err(Bad::Value) => return Err(HEADER_VALUE),
-                Err(Bad::Name) => match &input[at..] {
-                    [b'\r', b'\n', ..] => return Ok((fields, at)),
-                    [b'\r', ..] => return Err(LINE_END),
-                    _ => return Err(HEADER_NAME),
-                },
+                Err(Bad::Name) if input[at..].starts_with(b"\r") => return Err(LINE_END),
+                Err(Bad::Name) => return Err(HEADER_NAME),
             };
             count += 1;
             if count > HEADERS_MAX {
@@ -79,12 +75,13 @@ impl Fields {
             }
             // Few fields have a name of one of these lengths, so few are looked at.
             if let 4 | 6 | 10 | 14 | 17 = line.name.len()
-                && let Err(reject) = fields.take(line.name, trim(line.value))
+                && let Err(reject) = self.take(line.name, trim(line.value))
             {
-                fields.wrong.get_or_insert(reject);
+                self.wrong.get_or_insert(reject);
             }
             at = line.next;
         }
+        Ok(at)
     }
 
     fn take(&mut self, name: &[u8], value: &[u8]) -> Result<(), Reject> {

@@ -118,7 +118,8 @@ fn read(input: &[u8]) -> Result<(Head, usize), Reject> {
     let (target_end, is_path) = target_end(input, target_start)?;
     let version = version(&input[target_end..])?;
     let headers_start = target_end + VERSION_LEN;
-    let (fields, headers_end) = Fields::read(input, headers_start)?;
+    let mut fields = Fields::default();
+    let headers_end = fields.read(input, headers_start)?;
 
     // What is no request was told before what is one that cannot be served.
     if target_end - target_start > TARGET_MAX {
