@@ -5,6 +5,7 @@
 
 use super::memory::{Frame, Page, clear};
 use super::tables::{Rights, SPAN, Table, Tables};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use mayfly_abi::PAGE;
 
@@ -23,7 +24,11 @@ static ZEROS: Page = [0; PAGE_LEN];
 pub(crate) struct OutOfFrames;
 
 /// Pages of a request or response. Never empty; the first page is kept when a window is used again.
-pub(crate) struct Window {
+///
+/// It goes through many hands, so only its place does.
+pub(crate) struct Window(Box<Pages>);
+
+struct Pages {
     rights: Rights,
     tables: Vec<Table>,
     /// The pages there are, with their numbers, in order. A page of a response that was not touched is not there.
@@ -37,35 +42,36 @@ impl Window {
     // Kept apart: inlined, it would be new code to the CPU for each kind of window.
     #[inline(never)]
     pub(crate) fn new(rights: Rights) -> Result<Self, OutOfFrames> {
-        let mut window = Self { rights, tables: Vec::new(), frames: Vec::new(), written: 0 };
+        let pages = Pages { rights, tables: Vec::new(), frames: Vec::new(), written: 0 };
+        let mut window = Self(Box::new(pages));
         window.page_mut(0)?;
         Ok(window)
     }
 
     /// The page with number `index`, made if it is not there.
     fn page_mut(&mut self, index: usize) -> Result<&mut Page, OutOfFrames> {
-        while self.tables.len() <= index / TABLE_PAGES {
-            self.tables.push(Table::new().ok_or(OutOfFrames)?);
+        while self.0.tables.len() <= index / TABLE_PAGES {
+            self.0.tables.push(Table::new().ok_or(OutOfFrames)?);
         }
         let at = match self.place(index) {
             Ok(at) => at,
             Err(at) => {
                 let frame = Frame::zeroed().ok_or(OutOfFrames)?;
-                self.tables[index / TABLE_PAGES].map(index as u64 * PAGE, frame.physical(), self.rights);
-                self.frames.insert(at, (index, frame));
+                self.0.tables[index / TABLE_PAGES].map(index as u64 * PAGE, frame.physical(), self.0.rights);
+                self.0.frames.insert(at, (index, frame));
                 at
             }
         };
-        Ok(&mut self.frames[at].1)
+        Ok(&mut self.0.frames[at].1)
     }
 
     /// Where the page with number `index` is among the frames, or belongs.
     fn place(&self, index: usize) -> Result<usize, usize> {
-        match self.frames.last() {
+        match self.0.frames.last() {
             // Most windows are one page, and pages mostly come in order.
-            Some((last, _)) if *last == index => Ok(self.frames.len() - 1),
-            Some((last, _)) if *last < index => Err(self.frames.len()),
-            _ => self.frames.binary_search_by_key(&index, |(of, _)| *of),
+            Some((last, _)) if *last == index => Ok(self.0.frames.len() - 1),
+            Some((last, _)) if *last < index => Err(self.0.frames.len()),
+            _ => self.0.frames.binary_search_by_key(&index, |(of, _)| *of),
         }
     }
 
@@ -76,7 +82,7 @@ impl Window {
 
     /// Writes bytes at an offset.
     pub(crate) fn write(&mut self, mut offset: usize, mut bytes: &[u8]) -> Result<(), OutOfFrames> {
-        self.written = self.written.max(offset + bytes.len());
+        self.0.written = self.0.written.max(offset + bytes.len());
         while !bytes.is_empty() {
             let at = offset % PAGE_LEN;
             let (now, later) = bytes.split_at(bytes.len().min(PAGE_LEN - at));
@@ -89,64 +95,64 @@ impl Window {
 
     /// The first `len` bytes, of the first page, to be changed.
     pub(crate) fn start_mut(&mut self, len: usize) -> &mut [u8] {
-        self.written = self.written.max(len);
+        self.0.written = self.0.written.max(len);
         // The first page is always there.
-        &mut self.frames[0].1[..len]
+        &mut self.0.frames[0].1[..len]
     }
 
     /// As much of the bytes `offset..end` as lies in one page.
     pub(crate) fn chunk(&self, offset: usize, end: usize) -> &[u8] {
         let at = offset % PAGE_LEN;
         let len = (end - offset).min(PAGE_LEN - at);
-        let page: &Page = self.place(offset / PAGE_LEN).map_or(&ZEROS, |at| &self.frames[at].1);
+        let page: &Page = self.place(offset / PAGE_LEN).map_or(&ZEROS, |at| &self.0.frames[at].1);
         &page[at..at + len]
     }
 
     /// Shows the window at `base` of a domain. Detached before the window goes anywhere else.
     pub(super) fn attach(&self, tables: &mut Tables, base: u64) {
-        for (at, table) in self.tables.iter().enumerate() {
+        for (at, table) in self.0.tables.iter().enumerate() {
             tables.attach(base + at as u64 * SPAN, table);
         }
     }
 
     /// Hides the window again.
     pub(super) fn detach(&self, tables: &mut Tables, base: u64) {
-        for at in 0..self.tables.len() {
+        for at in 0..self.0.tables.len() {
             tables.detach(base + at as u64 * SPAN);
         }
     }
 
     /// A domain may hold translations of so many pages, from the first on.
     pub(super) fn pages(&self) -> usize {
-        self.frames.last().map_or(0, |(last, _)| last + 1)
+        self.0.frames.last().map_or(0, |(last, _)| last + 1)
     }
 
     /// Frames that the window holds.
     pub(super) fn frames(&self) -> usize {
-        self.frames.len() + self.tables.len()
+        self.0.frames.len() + self.0.tables.len()
     }
 
     /// Panics unless nothing is left of the owner before. The checking mode.
     pub(crate) fn verify(&self) {
-        let clean = self.frames.iter().all(|(index, page)| *index == 0 && page.iter().all(|byte| *byte == 0));
-        assert!(clean && self.written == 0, "a window was not cleared");
+        let clean = self.0.frames.iter().all(|(index, page)| *index == 0 && page.iter().all(|byte| *byte == 0));
+        assert!(clean && self.0.written == 0, "a window was not cleared");
     }
 
     /// Forgets everything, for the next owner.
     pub(crate) fn clear(&mut self) {
-        if self.frames.len() > 1 {
-            for (index, _) in self.frames.drain(1..) {
+        if self.0.frames.len() > 1 {
+            for (index, _) in self.0.frames.drain(1..) {
                 if index < TABLE_PAGES {
-                    self.tables[0].unmap(index as u64 * PAGE);
+                    self.0.tables[0].unmap(index as u64 * PAGE);
                 }
             }
-            self.frames.shrink_to(KEPT);
-            self.tables.truncate(1);
+            self.0.frames.shrink_to(KEPT);
+            self.0.tables.truncate(1);
         }
-        let written = self.written.min(PAGE_LEN);
-        self.written = 0;
-        let dirty = self.tables[0].take_dirty(0);
-        if let Some((_, first)) = self.frames.first_mut() {
+        let written = self.0.written.min(PAGE_LEN);
+        self.0.written = 0;
+        let dirty = self.0.tables[0].take_dirty(0);
+        if let Some((_, first)) = self.0.frames.first_mut() {
             if dirty {
                 clear(first);
             } else {
