@@ -117,7 +117,8 @@ impl Net {
     }
 
     /// Sends a segment whose `len` bytes of data are written by `fill`. Lost if the card is busy.
-    pub(crate) fn send(&mut self, header: &Header, len: usize, fill: impl FnOnce(&mut [u8])) {
+    // For any `fill`, so that the CPU sees it only once.
+    pub(crate) fn send(&mut self, header: &Header, len: usize, fill: &dyn Fn(&mut [u8])) {
         let local = self.local;
         self.nic.send(header.len() + len, Some(CHECKSUM), |frame, offload| {
             fill(&mut frame[header.len()..]);

@@ -90,7 +90,7 @@ impl Open {
             }
             let Some(segment) = self.tcp.transmit(&local, now) else { break };
             let http = &self.http;
-            net.send(&segment.header, segment.len as usize, |out| http.read(segment.offset as usize, out));
+            net.send(&segment.header, segment.len as usize, &|out| http.read(segment.offset as usize, out));
         }
         true
     }
@@ -236,7 +236,7 @@ impl Server {
         if segment.port == PORT && flags.has(Flags::SYN) && !flags.has(Flags::ACK) {
             ledger::stamp(Phase::Syn);
             let answer = self.handshakes.answer(segment, now);
-            around.net.send(&answer, 0, |_| {});
+            around.net.send(&answer, 0, &|_| {});
             return;
         }
         let ends_handshake = segment.port == PORT && flags.has(Flags::ACK) && !flags.has(Flags::SYN);
@@ -274,7 +274,7 @@ impl Server {
                 return self.segment(segment, around, now);
             }
         }
-        around.net.send(&Header::reset(segment), 0, |_| {});
+        around.net.send(&Header::reset(segment), 0, &|_| {});
     }
 
     /// A connection that only waits, and can go for a new one with `remote`. Whoever has its share makes room itself.

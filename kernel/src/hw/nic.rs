@@ -38,7 +38,10 @@ struct Direction {
 }
 
 impl Direction {
-    fn new(queue: Queue) -> Result<Self, Unusable> {
+    // Kept apart, for there are two.
+    #[inline(never)]
+    fn new(transport: Transport, index: u32, agreed: u64, memory: &Memory) -> Result<Self, Unusable> {
+        let queue = transport.queue(index, agreed, memory)?;
         let pages = u64::from(Queue::LEN) * BUFFER as u64 / PAGE;
         let buffers = memory::forever(pages).ok_or(Unusable::Refused)?.as_chunks_mut().0;
         Ok(Self { queue, lent: Vec::with_capacity(Queue::LEN.into()), fresh: buffers.iter_mut() })
@@ -119,8 +122,8 @@ pub(crate) fn init(devices: &[Device], memory: &Memory, _: &Traps) -> Result<Nic
 
 fn start(transport: Transport, irq: u32, memory: &Memory) -> Result<Nic, Unusable> {
     let agreed = transport.negotiate(VERSION_1 | EVENT_IDX | MAC | CHECKSUM | GUEST_CHECKSUM)?;
-    let mut receiver = Direction::new(transport.queue(0, agreed, memory)?)?;
-    let mut sender = Direction::new(transport.queue(1, agreed, memory)?)?;
+    let mut receiver = Direction::new(transport, 0, agreed, memory)?;
+    let mut sender = Direction::new(transport, 1, agreed, memory)?;
     while let Some((number, buffer)) = receiver.introduce(true) {
         receiver.lend(number, buffer);
     }

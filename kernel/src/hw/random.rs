@@ -44,6 +44,7 @@ fn boot_seed() -> [u8; 32] {
 }
 
 /// A word from the CPU's generator, or what the clock makes of one. Quick, for a seed.
+#[inline(never)]
 pub(crate) fn word() -> u64 {
     cpu::random().unwrap_or(0x9e37_79b9_7f4a_7c15) ^ cpu::ticks()
 }

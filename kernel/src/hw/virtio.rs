@@ -210,12 +210,18 @@ impl Queue {
     }
 
     /// Tells the device about what was offered since the last time, if it wants to know.
+    #[inline]
     pub(crate) fn notify(&mut self) {
+        if self.told != self.available {
+            self.tell();
+        }
+    }
+
+    // Kept apart: inlined, it would be new code to the CPU at each place that sends something.
+    #[inline(never)]
+    fn tell(&mut self) {
         let told = core::mem::replace(&mut self.told, self.available);
         let new = self.available.wrapping_sub(told);
-        if new == 0 {
-            return;
-        }
         // The index before the question whether it matters (2.7.13.4).
         fence(Ordering::SeqCst);
         let wanted = if self.events {

@@ -11,9 +11,22 @@ impl Sum {
     }
 
     /// With `bytes` added, which start at an even place.
+    // Kept apart: inlined, it would be new code to the CPU at each place that adds something.
+    #[must_use]
+    #[inline(never)]
+    pub fn with(self, bytes: &[u8]) -> Self {
+        self.add_all(bytes)
+    }
+
+    /// The same for so few bytes that no loop is needed.
     #[must_use]
     #[inline]
-    pub fn with(self, bytes: &[u8]) -> Self {
+    pub fn with_header<const N: usize>(self, header: &[u8; N]) -> Self {
+        self.add_all(header)
+    }
+
+    #[inline(always)]
+    fn add_all(self, bytes: &[u8]) -> Self {
         let mut sum = self.0;
         let mut add = |word: u64| {
             let (total, carry) = sum.overflowing_add(word);

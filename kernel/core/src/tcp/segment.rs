@@ -3,8 +3,7 @@
 //! smoltcp's `wire` knows where the fields are; only the checksum is our own, because every byte passes through it.
 
 use smoltcp::wire::{
-    EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Address, Ipv4Packet, TcpOption, TcpPacket,
-    TcpSeqNumber,
+    EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Address, Ipv4Packet, TcpPacket, TcpSeqNumber,
 };
 
 use super::checksum::Sum;
@@ -115,8 +114,9 @@ pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
     }
     let Some(ip_header) = packet.first_chunk::<IPV4>() else { return Frame::Broken };
     let ip = Ipv4Packet::new_unchecked(ip_header);
-    let fragment = ip.more_frags() || ip.frag_offset() != 0;
-    if ip.version() != 4 || ip.next_header() != IpProtocol::Tcp || ip.dst_addr() != local || fragment {
+    let fragment = ip.more_frags() | (ip.frag_offset() != 0);
+    // Told at once: almost every packet is one of ours.
+    if (ip.version() != 4) | (ip.next_header() != IpProtocol::Tcp) | (ip.dst_addr() != local) | fragment {
         return Frame::Other;
     }
     // Groups do not speak (RFC 9293, 3.9.2.3).
@@ -125,7 +125,7 @@ pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
     }
     let (ip_len, len) = (usize::from(ip.header_len()), usize::from(ip.total_len()));
     let ip_sum = match packet.get(..ip_len) {
-        _ if ip_len == IPV4 => Sum::new().with(ip_header),
+        _ if ip_len == IPV4 => Sum::new().with_header(ip_header),
         Some(header) if ip_len > IPV4 => Sum::new().with(header),
         _ => return Frame::Broken,
     };
@@ -167,14 +167,21 @@ impl Segment<'_> {
     pub fn offers(&self) -> (Option<u16>, Option<u8>) {
         let (mut mss, mut scale) = (None, None);
         let mut options = self.options;
-        while let Ok((rest, option)) = TcpOption::parse(options) {
-            match option {
-                TcpOption::EndOfList => break,
-                TcpOption::MaxSegmentSize(size) => mss = Some(size),
-                TcpOption::WindowScale(shift) => scale = Some(shift),
-                _ => {}
-            }
-            options = rest;
+        while let [kind, rest @ ..] = options {
+            options = match (*kind, rest) {
+                (0, _) => break,
+                (1, rest) => rest,
+                (kind, [len, rest @ ..]) => {
+                    let Some((value, next)) = rest.split_at_checked(usize::from(*len).wrapping_sub(2)) else { break };
+                    match (kind, value) {
+                        (2, [high, low]) => mss = Some(u16::from_be_bytes([*high, *low])),
+                        (3, [shift]) => scale = Some(*shift),
+                        _ => {}
+                    }
+                    next
+                }
+                (_, []) => break,
+            };
         }
         (mss, scale)
     }
@@ -256,7 +263,7 @@ impl Header {
         ip.set_next_header(IpProtocol::Tcp);
         ip.set_src_addr(local.address);
         ip.set_dst_addr(self.remote.address);
-        let checksum = Sum::new().with(ip_header).complement();
+        let checksum = Sum::new().with_header(ip_header).complement();
         ip_header[10..12].copy_from_slice(&checksum);
 
         let Some(header) = segment.first_chunk_mut::<TCP>() else { return };
@@ -282,5 +289,10 @@ impl Header {
 /// The sum of what a segment's checksum covers beside the segment (RFC 9293, 3.1).
 fn pseudo_header(from: Ipv4Address, to: Ipv4Address, len: usize) -> Sum {
     let [high, low] = (len as u16).to_be_bytes();
-    Sum::new().with(&from.octets()).with(&to.octets()).with(&[0, u8::from(IpProtocol::Tcp), high, low])
+    Sum::new().with_header(&from.octets()).with_header(&to.octets()).with_header(&[
+        0,
+        u8::from(IpProtocol::Tcp),
+        high,
+        low,
+    ])
 }

@@ -61,8 +61,8 @@ impl Wheel {
     pub fn set(&mut self, number: u16, at: u64) {
         // Rounded up: a timer that is found too early costs, one that is late by a millisecond does not.
         let at = (at >> TICK_SHIFT) + 1;
-        if usize::from(number) >= self.timers.len() {
-            self.timers.resize(usize::from(number) + 1, Timer { at: UNSET, next: NONE, previous: NONE, place: 0 });
+        while self.timers.len() <= usize::from(number) {
+            self.timers.push(Timer { at: UNSET, next: NONE, previous: NONE, place: 0 });
         }
         if self.timers[usize::from(number)].at > at && at < UNSET >> TICK_SHIFT {
             self.unset(number);
