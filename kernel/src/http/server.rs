@@ -320,11 +320,9 @@ impl Server {
             open.room = room;
             open.tcp.set_room(room);
         }
-        if open.tcp.may_transmit() && !open.blocked {
-            open.blocked = !open.transmit(around.net, now);
-            if open.blocked {
-                self.blocked.push_back(number);
-            }
+        if !open.blocked && !open.transmit(around.net, now) {
+            open.blocked = true;
+            self.blocked.push_back(number);
         }
         if open.tcp.state() == State::Closed && !open.blocked {
             return self.forget(number, around.windows);
