@@ -25,6 +25,8 @@ use mayfly_core::recency::{Link, Recency};
 pub(crate) struct Instance {
     pub(crate) domain: Domain,
     pub(crate) space: Space<'static>,
+    /// Of its function among those in use, where that stays as long as it has instances.
+    place: usize,
 }
 
 /// A function in use.
@@ -53,7 +55,7 @@ pub(crate) struct Catalog {
     idle_frames: u64,
     /// Frames that those which run may still come to need.
     promised: u64,
-    /// Those with an idle instance, in order of last use.
+    /// Those that may have an idle instance, in order of last use.
     recency: Recency,
     links: Vec<Link>,
 }
@@ -155,6 +157,7 @@ impl Catalog {
         if function.instances == 0 && function.waiting.is_empty() {
             let index = function.plan.index;
             self.functions[place] = None;
+            self.recency.remove(&mut self.links, place);
             self.empty.push(place);
             self.places[index] = [0; 4];
         }
@@ -165,9 +168,6 @@ impl Catalog {
         let place = self.enter(index);
         let function = self.at_mut(place);
         if let Some(instance) = function.idle.pop() {
-            if function.idle.is_empty() {
-                self.recency.remove(&mut self.links, place);
-            }
             self.idle_frames -= instance.domain.frames();
             return Ok((instance, Purpose::Serve));
         }
@@ -185,7 +185,7 @@ impl Catalog {
         // Many instances take much of the kernel's heap too, and connections must find some.
         while heap::is_crowded() && self.evict() {}
         let (bundle, isolation) = (self.bundle, self.isolation);
-        match self.with_room(|| make(plan, heap_pages, bundle, isolation)) {
+        match self.with_room(|| make(plan, heap_pages, place, bundle, isolation)) {
             Ok(instance) => Ok((Box::new(instance), purpose)),
             Err(OutOfFrames) => {
                 self.at_mut(place).instances -= 1;
@@ -201,8 +201,7 @@ impl Catalog {
         match missing {
             Missing::Response { index } => self.with_room(|| instance.domain.touch_response(*index)),
             Missing::Private { page, origin } => {
-                let template = self.place(instance.space.plan().index).and_then(|at| self.at(at).template.as_ref());
-                let frozen = template.and_then(|template| template.page(*page));
+                let frozen = self.at(instance.place).template.as_ref().and_then(|template| template.page(*page));
                 let origin = frozen.map_or_else(|| Origin::Image(&bundle[origin.clone()]), Origin::Template);
                 self.with_room(|| instance.domain.add_private(*page, origin.clone()))
             }
@@ -258,17 +257,19 @@ impl Catalog {
         if free && function.template.is_some() { function.waiting.pop_front() } else { None }
     }
 
-    /// Takes back an instance that was reset.
-    pub(crate) fn give_back(&mut self, index: usize, instance: Box<Instance>) {
-        let place = self.enter(index);
+    /// Takes back an instance that was reset. Whether events wait for one.
+    pub(crate) fn give_back(&mut self, instance: Box<Instance>) -> bool {
+        let place = instance.place;
         self.idle_frames += instance.domain.frames();
-        self.at_mut(place).idle.push(instance);
         self.recency.touch(&mut self.links, place);
+        let function = self.at_mut(place);
+        function.idle.push(instance);
+        !function.waiting.is_empty()
     }
 
     /// Ends an initialisation: what the instance holds is the template from now on, if it got that far.
-    pub(crate) fn initialised(&mut self, index: usize, instance: Box<Instance>, ready: bool) {
-        let place = self.enter(index);
+    pub(crate) fn initialised(&mut self, instance: Box<Instance>, ready: bool) {
+        let place = instance.place;
         let function = self.at_mut(place);
         function.instances -= 1;
         if ready {
@@ -280,23 +281,27 @@ impl Catalog {
 
     /// Drops the idle instance that was used longest ago, so that its memory can serve another. False if there is none.
     fn evict(&mut self) -> bool {
-        let Some(place) = self.recency.oldest() else { return false };
-        let function = self.at_mut(place);
-        // The end of the stack is taken first, so its start is the oldest.
-        let oldest = function.idle.remove(0);
-        function.instances -= 1;
-        if function.idle.is_empty() {
-            self.recency.remove(&mut self.links, place);
+        while let Some(place) = self.recency.oldest() {
+            let function = self.at_mut(place);
+            if function.idle.is_empty() {
+                self.recency.remove(&mut self.links, place);
+                continue;
+            }
+            // The end of the stack is taken first, so its start is the oldest.
+            let oldest = function.idle.remove(0);
+            function.instances -= 1;
+            self.idle_frames -= oldest.domain.frames();
             self.leave_if_unused(place);
+            return true;
         }
-        self.idle_frames -= oldest.domain.frames();
-        true
+        false
     }
 }
 
 fn make(
     plan: Plan<'static>,
     heap_pages: u32,
+    place: usize,
     bundle: &'static [u8],
     isolation: &'static dyn Isolation,
 ) -> Result<Instance, OutOfFrames> {
@@ -313,5 +318,5 @@ fn make(
     }
     // Every function uses the top of its stack: that fault is saved.
     domain.add_private(STACK_TOP - PAGE, Origin::Image(&[]))?;
-    Ok(Instance { domain, space: Space::new(plan, heap_pages) })
+    Ok(Instance { domain, space: Space::new(plan, heap_pages), place })
 }

@@ -89,7 +89,7 @@ impl Executor {
             windows: Windows::new(line.verify_reset),
             events: VecDeque::with_capacity(EVENTS),
             new: VecDeque::with_capacity(EVENTS),
-            long: VecDeque::with_capacity(EVENTS),
+            long: VecDeque::new(),
             share: Share::new(slice),
             slice,
             short: VecDeque::new(),
@@ -208,9 +208,8 @@ impl Executor {
                     self.new.push_back(Invocation::start(event, instance, response, self.invocations));
                 }
                 Err(_) => {
-                    let function = event.function;
                     self.turn_away(event);
-                    self.catalog.give_back(function, instance);
+                    self.catalog.give_back(instance);
                 }
             },
             Ok((instance, Purpose::Init)) => self.initialise(event, instance),
@@ -248,16 +247,15 @@ impl Executor {
 
     /// Has a function initialised; the event waits for it.
     fn initialise(&mut self, event: Event, instance: Box<Instance>) {
-        let function = event.function;
         let windows = self.catalog.with_room(|| Ok([self.windows.request()?, self.windows.response()?]));
         match windows {
             Ok(windows) => {
                 self.catalog.wait(event);
-                self.new.push_back(Invocation::initialise(function, instance, windows));
+                self.new.push_back(Invocation::initialise(instance, windows));
             }
             Err(_) => {
                 self.turn_away(event);
-                self.catalog.initialised(function, instance, false);
+                self.catalog.initialised(instance, false);
             }
         }
     }
@@ -278,27 +276,29 @@ impl Executor {
             Line::Long if self.new.is_empty() => (&mut self.long, LONG_SLICES * self.slice, u64::MAX),
             Line::Long => (&mut self.long, LONG_SLICES * self.slice, self.slice),
         };
-        let Some(mut invocation) = queue.pop_front() else { return };
+let Some(invocation) = queue.front_mut() else { return };
         let mut turn = None;
         if line == Line::New && !invocation.has_slice() {
             // Most are over before an interruption would be worth its while.
             turn = Some(invocation.run(slice, self.poll, &mut self.catalog));
         } else {
-            self.flush();
+            self.net.flush();
             // Frames that are waiting go first, but only once: no flood of them keeps functions from running.
             self.net.interruptible(self.deferred, || turn = Some(invocation.run(slice, most, &mut self.catalog)));
+            // Who had no turn keeps its place.
             self.deferred = turn.is_none();
         }
-        if let Some((_, ran)) = turn {
-            self.share.book(line, ran);
-            ledger::add_domain_work(ran);
+        let Some((turn, ran)) = turn else { return };
+        self.share.book(line, ran);
+        ledger::add_domain_work(ran);
+        // And so does who has some of its slice left.
+        if matches!(turn, Turn::Paused) && invocation.has_slice() {
+            return;
         }
+        let Some(invocation) = queue.pop_front() else { return };
         match turn {
-            Some((Turn::Over(end), _)) => self.end(invocation, end),
-            _ if invocation.line == Line::New => self.new.push_front(invocation),
-            // Its slice is used up. Who had no turn keeps its place.
-            Some(_) if !invocation.has_slice() => self.long.push_back(invocation),
-            _ => self.long.push_front(invocation),
+            Turn::Over(end) => self.end(invocation, end),
+            Turn::Paused => self.long.push_back(invocation),
         }
     }
 
@@ -318,7 +318,8 @@ impl Executor {
             }
             End::Ready => {}
         }
-        let Invocation { source, function, mut instance, .. } = invocation;
+        let Invocation { source, mut instance, .. } = invocation;
+        let function = instance.space.plan().index;
         let (request, response) = instance.domain.finish();
         match (source, &end) {
             (Some(source), End::Outcome(outcome)) => {
@@ -331,20 +332,23 @@ impl Executor {
         }
         let cleaning = cpu::ticks();
         self.windows.keep_request(request);
+        let mut waited_for = true;
         if source.is_some() {
             instance.domain.reset(instance.space.heap_start());
             if self.verify_reset {
                 instance.domain.verify();
             }
-            self.catalog.give_back(function, instance);
+            waited_for = self.catalog.give_back(instance);
         } else {
-            self.catalog.initialised(function, instance, matches!(end, End::Ready));
+            self.catalog.initialised(instance, matches!(end, End::Ready));
         }
         ledger::count_invocation();
         let (used, total) = memory::count();
         ledger::set_frames(used, total);
         ledger::add_domain_work(cpu::ticks() - cleaning);
-        self.begin_waiting(function);
+        if waited_for {
+            self.begin_waiting(function);
+        }
     }
 
     /// After an initialisation that failed, those who wait for the function are told what it came to.
@@ -394,7 +398,7 @@ impl Executor {
     fn record(&self, invocation: &Invocation, name: &str) {
         let mut record = invocation.instance.domain.fault_record();
         record.id = self.faults;
-        record.function = invocation.function as u64;
+        record.function = invocation.instance.space.plan().index as u64;
         record.name[..name.len()].copy_from_slice(name.as_bytes());
         record.heap_pages = u64::from(invocation.instance.space.heap_pages());
         fault::publish(&record);

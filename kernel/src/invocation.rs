@@ -11,16 +11,16 @@ use crate::hw::random::{self, Generator};
 use crate::hw::window::{OutOfFrames, Window};
 use alloc::boxed::Box;
 use alloc::vec;
+use core::mem::offset_of;
 use mayfly_abi::PAGE;
 use mayfly_abi::call::{Code, RANDOM_MAX};
-use mayfly_abi::domain::REQUEST_BASE;
+use mayfly_abi::domain::RequestHead;
 use mayfly_abi::ledger::Phase;
 use mayfly_core::call::{Purpose, Registers, Request};
 use mayfly_core::claim::{Access, Claimed, Granted};
 use mayfly_core::fault::{Fault, Kind};
 use mayfly_core::http::response::check_headers;
 use mayfly_core::outcome::Outcome;
-use mayfly_core::schedule::Line;
 
 /// Who is waiting for an event's outcome. Only the part that made it knows what the number means.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,10 +55,7 @@ pub(crate) enum End {
 pub(crate) struct Invocation {
     /// Who waits; nobody for an initialisation.
     pub(crate) source: Option<Source>,
-    pub(crate) function: usize,
     pub(crate) instance: Box<Instance>,
-    /// Where it waits for its turns.
-    pub(crate) line: Line,
     /// Ticks of running that are left of its slice.
     slice: u64,
     /// Ticks that it may still run. Waiting for the core does not count.
@@ -70,29 +67,27 @@ pub(crate) struct Invocation {
 impl Invocation {
     /// Puts an event into an instance that is as new.
     pub(crate) fn start(event: Event, mut instance: Box<Instance>, response: Window, number: u64) -> Self {
-        let Event { source, function, mut request, request_len } = event;
-        // The head was written with the request; only the executor knows the number. The first page is there.
-        let at = core::mem::offset_of!(mayfly_abi::domain::RequestHead, invocation);
-        if request.write(at, &number.to_le_bytes()).is_err() {
-            panic!("the request window lost its first page");
-        }
+        let Event { source, mut request, request_len, .. } = event;
+        // The head was written with the request; only the executor knows the number.
+        let at = offset_of!(RequestHead, invocation);
+        request.start_mut(at + 8)[at..].copy_from_slice(&number.to_le_bytes());
         instance.space.start(request_len);
         instance.domain.start(instance.space.plan().entry, request, response, number);
         ledger::stamp(Phase::Domain);
-        Self::new(Some(source), function, instance)
+        Self::new(Some(source), instance)
     }
 
     /// Lets a new instance initialise its function. Its windows hold nothing.
-    pub(crate) fn initialise(function: usize, mut instance: Box<Instance>, [request, response]: [Window; 2]) -> Self {
-        let Some(init) = instance.space.plan().init else { panic!("function {function} has no initialisation") };
+    pub(crate) fn initialise(mut instance: Box<Instance>, [request, response]: [Window; 2]) -> Self {
+        let Some(init) = instance.space.plan().init else { panic!("the function has no initialisation") };
         instance.space.start(0);
         instance.domain.start(init, request, response, 0);
-        Self::new(None, function, instance)
+        Self::new(None, instance)
     }
 
-    fn new(source: Option<Source>, function: usize, instance: Box<Instance>) -> Self {
+    fn new(source: Option<Source>, instance: Box<Instance>) -> Self {
         let left = ticks_in(u64::from(instance.space.plan().limits.timeout_ms) * 1_000_000);
-        Self { source, function, instance, line: Line::New, slice: 0, left, random: None }
+        Self { source, instance, slice: 0, left, random: None }
     }
 
     /// Runs until its slice of `slice` ticks ends, it has run for `most`, the machine needs the core, or there is an outcome.
@@ -114,10 +109,6 @@ impl Invocation {
         }
         match turn {
             Turn::Paused if self.left == 0 => (Turn::Over(End::Outcome(Outcome::Deadline)), ran),
-            Turn::Paused if self.slice == 0 => {
-                self.line = Line::Long;
-                (turn, ran)
-            }
             turn => (turn, ran),
         }
     }
@@ -276,6 +267,3 @@ enum Done {
     /// Nowhere: a page is missing, and there is no memory.
     Starved,
 }
-
-// The head that `start` completes lies in the window's first page.
-const _: () = assert!(REQUEST_BASE.is_multiple_of(PAGE));

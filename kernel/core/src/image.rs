@@ -85,8 +85,8 @@ impl<'a> Image<'a> {
         let mut key = [0; ROUTE_MAX];
         key.get_mut(..route.len())?.copy_from_slice(route);
         let index = self.records.binary_search_by(|record| record[..ROUTE_MAX].cmp(&key)).ok()?;
-        // A zero in a route makes it equal to a shorter one's padding.
-        self.function(index).filter(|function| !route.is_empty() && function.route().len() == route.len())
+        // A zero at its end makes a route equal to a shorter one's padding.
+        self.function(index).filter(|_| route.last().is_some_and(|last| *last != 0))
     }
 
     /// The function at `index` in the order of routes.

@@ -258,8 +258,15 @@ impl Domain {
         let Some((request, response)) = self.windows.take() else { panic!("the invocation has ended before") };
         request.detach(&mut self.tables, REQUEST_BASE);
         response.detach(&mut self.tables, RESPONSE_BASE);
-        self.flush((0..request.pages()).map(|page| REQUEST_BASE + page as u64 * PAGE), request.pages());
-        self.flush((0..response.pages()).map(|page| RESPONSE_BASE + page as u64 * PAGE), response.pages());
+        if !self.in_use() {
+            self.isolation.outdate(self.tables.root());
+        } else if request.pages() + response.pages() > FLUSH_EACH {
+            cpu::flush_all();
+        } else {
+            for (window, base) in [(&request, REQUEST_BASE), (&response, RESPONSE_BASE)] {
+                (0..window.pages() as u64).for_each(|page| cpu::flush(base + page * PAGE));
+            }
+        }
         (request, response)
     }
 
@@ -267,28 +274,28 @@ impl Domain {
     /// a look at its entry. The page tables stay, for the next heap.
     pub(crate) fn reset(&mut self, heap_end: u64) {
         let in_use = self.in_use();
-        let tables = &mut self.tables;
-        let mut changed = 0;
-        self.private.retain_mut(|private| {
-            let keep = private.address < heap_end;
-            if keep && !tables.take_dirty(private.address) {
-                return true;
-            }
-            if keep {
+        let (mut changed, mut given_back) = (0, 0);
+        for private in &mut self.private {
+            if private.address >= heap_end {
+                self.tables.unmap(private.address);
+                given_back += 1;
+            } else if self.tables.take_dirty(private.address) {
                 private.put_back();
             } else {
-                tables.unmap(private.address);
+                continue;
             }
             changed += 1;
             if in_use && changed <= FLUSH_EACH {
                 cpu::flush(private.address);
             }
-            keep
-        });
+        }
         if !in_use {
             self.isolation.outdate(self.tables.root());
         } else if changed > FLUSH_EACH {
             cpu::flush_all();
+        }
+        if given_back > 0 {
+            self.private.retain(|private| private.address < heap_end);
         }
     }
 
@@ -319,18 +326,6 @@ impl Domain {
     /// Whether its address space is the one in use.
     fn in_use(&self) -> bool {
         cpu::page_table() == self.tables.root()
-    }
-
-    /// Forgets translations of `count` pages, if these tables are the ones in use.
-    fn flush(&self, pages: impl Iterator<Item = u64>, count: usize) {
-        if !self.in_use() {
-            return self.isolation.outdate(self.tables.root());
-        }
-        if count > FLUSH_EACH {
-            cpu::flush_all();
-        } else {
-            pages.for_each(cpu::flush);
-        }
     }
 }
 

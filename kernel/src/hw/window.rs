@@ -7,6 +7,7 @@ use super::memory::{Frame, Page, clear};
 use super::tables::{Rights, SPAN, Table, Tables};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::mem::take;
 use mayfly_abi::PAGE;
 
 const PAGE_LEN: usize = PAGE as usize;
@@ -23,16 +24,19 @@ static ZEROS: Page = [0; PAGE_LEN];
 #[derive(Debug)]
 pub(crate) struct OutOfFrames;
 
-/// Pages of a request or response. Never empty; the first page is kept when a window is used again.
+/// Pages of a request or response. The first one is always there, and kept when a window is used again.
 ///
 /// It goes through many hands, so only its place does.
 pub(crate) struct Window(Box<Pages>);
 
 struct Pages {
     rights: Rights,
-    tables: Vec<Table>,
-    /// The pages there are, with their numbers, in order. A page of a response that was not touched is not there.
-    frames: Vec<(usize, Frame)>,
+    /// Maps the first 2 MiB, and the first page of them: most windows are no more.
+    table: Table,
+    first: Frame,
+    more_tables: Vec<Table>,
+    /// The other pages there are, with their numbers, in order. One that was not touched is not there.
+    more: Vec<(usize, Frame)>,
     /// Bytes from the start that the kernel may have written.
     written: usize,
 }
@@ -42,36 +46,42 @@ impl Window {
     // Kept apart: inlined, it would be new code to the CPU for each kind of window.
     #[inline(never)]
     pub(crate) fn new(rights: Rights) -> Result<Self, OutOfFrames> {
-        let pages = Pages { rights, tables: Vec::new(), frames: Vec::new(), written: 0 };
-        let mut window = Self(Box::new(pages));
-        window.page_mut(0)?;
-        Ok(window)
+        let (mut table, first) = (Table::new().ok_or(OutOfFrames)?, Frame::zeroed().ok_or(OutOfFrames)?);
+        table.map(0, first.physical(), rights);
+        Ok(Self(Box::new(Pages { rights, table, first, more_tables: Vec::new(), more: Vec::new(), written: 0 })))
     }
 
     /// The page with number `index`, made if it is not there.
     fn page_mut(&mut self, index: usize) -> Result<&mut Page, OutOfFrames> {
-        while self.0.tables.len() <= index / TABLE_PAGES {
-            self.0.tables.push(Table::new().ok_or(OutOfFrames)?);
+        if index == 0 {
+            return Ok(&mut self.0.first);
+        }
+        while self.0.more_tables.len() < index / TABLE_PAGES {
+            self.0.more_tables.push(Table::new().ok_or(OutOfFrames)?);
         }
         let at = match self.place(index) {
             Ok(at) => at,
             Err(at) => {
                 let frame = Frame::zeroed().ok_or(OutOfFrames)?;
-                self.0.tables[index / TABLE_PAGES].map(index as u64 * PAGE, frame.physical(), self.0.rights);
-                self.0.frames.insert(at, (index, frame));
+                let table = match index / TABLE_PAGES {
+                    0 => &mut self.0.table,
+                    further => &mut self.0.more_tables[further - 1],
+                };
+                table.map(index as u64 * PAGE, frame.physical(), self.0.rights);
+                self.0.more.insert(at, (index, frame));
                 at
             }
         };
-        Ok(&mut self.0.frames[at].1)
+        Ok(&mut self.0.more[at].1)
     }
 
-    /// Where the page with number `index` is among the frames, or belongs.
+    /// Where the page with number `index`, not the first, is among the others, or belongs.
     fn place(&self, index: usize) -> Result<usize, usize> {
-        match self.0.frames.last() {
-            // Most windows are one page, and pages mostly come in order.
-            Some((last, _)) if *last == index => Ok(self.0.frames.len() - 1),
-            Some((last, _)) if *last < index => Err(self.0.frames.len()),
-            _ => self.0.frames.binary_search_by_key(&index, |(of, _)| *of),
+        match self.0.more.last() {
+            // Pages mostly come in order.
+            Some((last, _)) if *last == index => Ok(self.0.more.len() - 1),
+            Some((last, _)) if *last > index => self.0.more.binary_search_by_key(&index, |(of, _)| *of),
+            _ => Err(self.0.more.len()),
         }
     }
 
@@ -96,68 +106,69 @@ impl Window {
     /// The first `len` bytes, of the first page, to be changed.
     pub(crate) fn start_mut(&mut self, len: usize) -> &mut [u8] {
         self.0.written = self.0.written.max(len);
-        // The first page is always there.
-        &mut self.0.frames[0].1[..len]
+        &mut self.0.first[..len]
     }
 
     /// As much of the bytes `offset..end` as lies in one page.
     pub(crate) fn chunk(&self, offset: usize, end: usize) -> &[u8] {
         let at = offset % PAGE_LEN;
         let len = (end - offset).min(PAGE_LEN - at);
-        let page: &Page = self.place(offset / PAGE_LEN).map_or(&ZEROS, |at| &self.0.frames[at].1);
+        let page: &Page = match offset / PAGE_LEN {
+            0 => &self.0.first,
+            index => self.place(index).map_or(&ZEROS, |at| &self.0.more[at].1),
+        };
         &page[at..at + len]
     }
 
     /// Shows the window at `base` of a domain. Detached before the window goes anywhere else.
     pub(super) fn attach(&self, tables: &mut Tables, base: u64) {
-        for (at, table) in self.0.tables.iter().enumerate() {
-            tables.attach(base + at as u64 * SPAN, table);
+        tables.attach(base, &self.0.table);
+        for (at, table) in self.0.more_tables.iter().enumerate() {
+            tables.attach(base + (at as u64 + 1) * SPAN, table);
         }
     }
 
     /// Hides the window again.
     pub(super) fn detach(&self, tables: &mut Tables, base: u64) {
-        for at in 0..self.0.tables.len() {
+        for at in 0..=self.0.more_tables.len() {
             tables.detach(base + at as u64 * SPAN);
         }
     }
 
     /// A domain may hold translations of so many pages, from the first on.
     pub(super) fn pages(&self) -> usize {
-        self.0.frames.last().map_or(0, |(last, _)| last + 1)
+        self.0.more.last().map_or(0, |(last, _)| *last) + 1
     }
 
     /// Frames that the window holds.
     pub(super) fn frames(&self) -> usize {
-        self.0.frames.len() + self.0.tables.len()
+        2 + self.0.more.len() + self.0.more_tables.len()
     }
 
     /// Panics unless nothing is left of the owner before. The checking mode.
     pub(crate) fn verify(&self) {
-        let clean = self.0.frames.iter().all(|(index, page)| *index == 0 && page.iter().all(|byte| *byte == 0));
-        assert!(clean && self.0.written == 0, "a window was not cleared");
+        let Pages { first, more, written, .. } = &*self.0;
+        let clean = more.is_empty() && *written == 0 && first.iter().all(|byte| *byte == 0);
+        assert!(clean, "a window was not cleared");
     }
 
     /// Forgets everything, for the next owner.
     pub(crate) fn clear(&mut self) {
-        if self.0.frames.len() > 1 {
-            for (index, _) in self.0.frames.drain(1..) {
+        let Pages { table, first, more_tables, more, written, .. } = &mut *self.0;
+        if !more.is_empty() {
+            for (index, _) in more.drain(..) {
                 if index < TABLE_PAGES {
-                    self.0.tables[0].unmap(index as u64 * PAGE);
+                    table.unmap(index as u64 * PAGE);
                 }
             }
-            self.0.frames.shrink_to(KEPT);
-            self.0.tables.truncate(1);
+            more.shrink_to(KEPT);
+            more_tables.clear();
         }
-        let written = self.0.written.min(PAGE_LEN);
-        self.0.written = 0;
-        let dirty = self.0.tables[0].take_dirty(0);
-        if let Some((_, first)) = self.0.frames.first_mut() {
-            if dirty {
-                clear(first);
-            } else {
-                first[..written].fill(0);
-            }
+        let written = take(written).min(PAGE_LEN);
+        if table.take_dirty(0) {
+            clear(first);
+        } else {
+            first[..written].fill(0);
         }
     }
 }
