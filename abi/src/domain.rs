@@ -58,7 +58,7 @@ layout! {
     /// What lies at [`REQUEST_BASE`]. The function's entry point gets its address in `rdi`.
     ///
     /// The kernel has checked all of it: the method is a known one, the path starts with `/`, each header is a
-    /// `name: value` line ending in CR LF, and all spans lie in the window.
+    /// `name: value` line ending in CR LF, and all spans lie in the window, the body behind the others.
     pub struct RequestHead {
         /// [`crate::ABI_VERSION`] of the kernel.
         pub abi_version: u32,

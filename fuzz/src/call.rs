@@ -43,11 +43,11 @@ pub fn run(data: &[u8]) -> bool {
     };
     let program = shape.program();
     let plan = program.plan();
-    let mut space = Space::new(plan, plan.heap_pages());
+    let mut space = Space::new(plan, plan.heap_pages);
     let request_len = u64::from(request_len) % (BODY_MAX + HEAD_MAX);
     space.start(request_len);
     let grown = if space.grow(heap_pages.into()).is_ok() { heap_pages.into() } else { 0 };
-    let areas = areas(&program.record, u64::from(plan.heap_pages()) + grown, request_len);
+    let areas = areas(&program.record, u64::from(plan.heap_pages) + grown, request_len);
 
     let limit = plan.limits.response;
     let mut accepted = false;

@@ -155,7 +155,7 @@ fn mappable(plan: &Plan<'_>, index: usize, record: &[u8], contents: u64, bundle_
     assert!(code.iter().any(|code| code.contains(&plan.entry)));
     assert!(plan.init.is_none_or(|init| code.iter().any(|code| code.contains(&init))));
     assert_eq!((plan.entry, plan.init.unwrap_or(0)), (record.entry, record.init));
-    assert_eq!((plan.data_pages(), plan.heap_pages()), (private - heap, heap));
+    assert_eq!((plan.data_pages, plan.heap_pages), (private - heap, heap));
     assert!(private < limits.memory_pages, "there is no page for the heap");
     assert_eq!(plan.index, index);
     assert!(plan.frames >= frames(&record), "{} frames are promised and {} needed", plan.frames, frames(&record));

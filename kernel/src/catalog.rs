@@ -3,6 +3,7 @@
 //! A function takes memory from its first request until it has no instance left: its instances go, the one that was used
 //! longest ago first, when memory is short. What was never asked for costs four zero bytes that nobody touches.
 
+use crate::hw::clock::ticks_in;
 use crate::hw::domain::{Domain, Origin};
 use crate::hw::heap;
 use crate::hw::isolation::Isolation;
@@ -25,6 +26,8 @@ use mayfly_core::recency::{Link, Recency};
 pub(crate) struct Instance {
     pub(crate) domain: Domain,
     pub(crate) space: Space<'static>,
+    /// Ticks that an invocation may run.
+    pub(crate) patience: u64,
     /// Of its function among those in use, where that stays as long as it has instances.
     place: usize,
 }
@@ -139,7 +142,7 @@ impl Catalog {
             return place;
         }
         let plan = self.plan(index);
-        let template = if plan.init.is_none() { Some(Template::new(plan.heap_pages())) } else { None };
+        let template = if plan.init.is_none() { Some(Template::new(plan.heap_pages)) } else { None };
         let function = Function { plan, template, idle: Vec::new(), instances: 0, waiting: VecDeque::new() };
         let place = self.empty.pop().unwrap_or_else(|| {
             self.functions.push(None);
@@ -318,5 +321,6 @@ fn make(
     }
     // Every function uses the top of its stack: that fault is saved.
     domain.add_private(STACK_TOP - PAGE, Origin::Image(&[]))?;
-    Ok(Instance { domain, space: Space::new(plan, heap_pages), place })
+    let patience = ticks_in(u64::from(plan.limits.timeout_ms) * 1_000_000);
+    Ok(Instance { domain, space: Space::new(plan, heap_pages), patience, place })
 }

@@ -108,7 +108,7 @@ impl Executor {
 
     /// Serves for as long as the machine runs.
     pub(crate) fn serve(mut self) -> ! {
-        ledger::stamp(Phase::Listening);
+        ledger::stamp_once(Phase::Listening);
         loop {
             self.promise();
             let drained = self.with_server(Server::receive);

@@ -2,7 +2,7 @@
 //! event is that somebody waits for the function.
 
 use crate::catalog::{Catalog, Instance};
-use crate::hw::clock::{nanos, ticks_in};
+use crate::hw::clock::nanos;
 use crate::hw::console;
 use crate::hw::cpu;
 use crate::hw::domain::Exit;
@@ -86,8 +86,7 @@ impl Invocation {
     }
 
     fn new(source: Option<Source>, instance: Box<Instance>) -> Self {
-        let left = ticks_in(u64::from(instance.space.plan().limits.timeout_ms) * 1_000_000);
-        Self { source, instance, slice: 0, left, random: None }
+        Self { source, slice: 0, left: instance.patience, instance, random: None }
     }
 
     /// Runs until its slice of `slice` ticks ends, it has run for `most`, the machine needs the core, or there is an outcome.

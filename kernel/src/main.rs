@@ -43,11 +43,11 @@ bootloader_api::entry_point!(main, config = &CONFIG);
 fn main(boot: &'static mut BootInfo) -> ! {
     hw::ledger::open();
     let traps = hw::traps::init();
-    hw::ledger::stamp(Phase::Traps);
+    hw::ledger::stamp_once(Phase::Traps);
     let line = CommandLine::parse(hw::boot::command_line(), |notice| say!("mayfly: command line: {notice}"));
     let clocks = hw::clock::init(&line, &traps);
     let memory = hw::memory::init(boot, &traps);
-    hw::ledger::stamp(Phase::Memory);
+    hw::ledger::stamp_once(Phase::Memory);
 
     let Some(bundle) = hw::boot::bundle(boot) else { refuse("the loader found no bundle; build the image again") };
     let image = Image::open(bundle).unwrap_or_else(|error| refuse(error));
@@ -63,7 +63,7 @@ fn main(boot: &'static mut BootInfo) -> ! {
             Unusable::Refused => "the network card does not work with this driver: too few queue entries or features",
         })
     });
-    hw::ledger::stamp(Phase::Nic);
+    hw::ledger::stamp_once(Phase::Nic);
 
     let clock = clocks.settle();
     let net = Net::listen(nic, &line, &clock);

@@ -3,32 +3,38 @@
 use core::fmt;
 
 use mayfly_abi::domain::{RequestHead, Span};
+use mayfly_abi::wire::Wire;
 
 /// An HTTP request, whole and checked by the kernel.
 pub struct Request {
-    head: RequestHead,
+    /// The window starts with it. It is read as far as it is asked for.
+    head: &'static [u8; RequestHead::SIZE],
     window: &'static [u8],
 }
 
 impl Request {
     /// `head` describes `window`, which starts with it.
-    pub(crate) fn new(head: RequestHead, window: &'static [u8]) -> Self {
+    pub(crate) fn new(head: &'static [u8; RequestHead::SIZE], window: &'static [u8]) -> Self {
         Self { head, window }
+    }
+
+    fn head(&self) -> RequestHead {
+        RequestHead::get(self.head)
     }
 
     /// The method: `GET`, `POST`, …
     pub fn method(&self) -> &str {
-        self.head_text(self.head.method)
+        self.head_text(self.head().method)
     }
 
     /// The path behind the function's route: empty, or `/` and the rest. It is not percent-decoded.
     pub fn path(&self) -> &str {
-        self.head_text(self.head.path)
+        self.head_text(self.head().path)
     }
 
     /// What follows `?` in the request's target, without it; empty if there is none. It is not percent-decoded.
     pub fn query(&self) -> &str {
-        self.head_text(self.head.query)
+        self.head_text(self.head().query)
     }
 
     /// The value of the first header with this name, in whatever case, if it is UTF-8.
@@ -39,12 +45,12 @@ impl Request {
 
     /// All headers, in their order, each with its name as the client wrote it and its value without outer blanks.
     pub fn headers(&self) -> Headers<'_> {
-        Headers { lines: self.bytes(self.head.headers) }
+        Headers { lines: self.bytes(self.head().headers) }
     }
 
     /// The body.
     pub fn body(&self) -> &[u8] {
-        self.bytes(self.head.body)
+        self.bytes(self.head().body)
     }
 
     /// The body as text; none if it is empty or not UTF-8.
@@ -54,7 +60,7 @@ impl Request {
 
     /// The number of this invocation since the machine booted.
     pub fn invocation(&self) -> u64 {
-        self.head.invocation
+        self.head().invocation
     }
 
     fn bytes(&self, span: Span) -> &[u8] {
@@ -100,7 +106,6 @@ mod tests {
     extern crate std;
     use super::*;
     use mayfly_abi::domain::REQUEST_BYTES;
-    use mayfly_abi::wire::Wire;
     use std::vec::Vec;
 
     fn request(parts: [&[u8]; 5]) -> Request {
@@ -114,7 +119,8 @@ mod tests {
         let head =
             RequestHead { abi_version, response_limit, invocation, method, path, query, headers, body, reserved };
         head.put(&mut window);
-        Request::new(RequestHead::get(&window), window.leak())
+        let window = window.leak();
+        Request::new(window.first_chunk().expect("longer than the head"), window)
     }
 
     #[test]

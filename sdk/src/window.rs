@@ -2,7 +2,7 @@
 
 use core::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
 
-use mayfly_abi::domain::{REQUEST_BASE, RESPONSE_BASE, RESPONSE_BODY, RESPONSE_HEADERS_MAX, RequestHead, Span};
+use mayfly_abi::domain::{REQUEST_BASE, RESPONSE_BASE, RESPONSE_BODY, RESPONSE_HEADERS_MAX, RequestHead};
 use mayfly_abi::wire::Wire;
 
 use crate::request::Request;
@@ -10,12 +10,11 @@ use crate::request::Request;
 /// The request as the kernel wrote it.
 pub(crate) fn request() -> Request {
     let window = with_exposed_provenance::<u8>(REQUEST_BASE as usize);
-    let head = head();
-    let end = |span: Span| span.offset as usize + span.len as usize;
-    let len = [head.method, head.path, head.query, head.headers, head.body].map(end).into_iter().fold(0, usize::max);
-    // SAFETY: the kernel has checked that all spans lie in the window, which is mapped and never written while the
-    // function runs.
-    Request::new(head, unsafe { core::slice::from_raw_parts(window, len) })
+    let body = RequestHead::get(head()).body;
+    // SAFETY: the kernel has checked that the window reaches to the end of the body, which comes last; it is mapped, and
+    // never written while the function runs.
+    let window = unsafe { core::slice::from_raw_parts(window, body.offset as usize + body.len as usize) };
+    Request::new(head(), window)
 }
 
 /// Where the response's headers and its body go. Both are empty: whoever asks a second time starts over.
@@ -24,14 +23,18 @@ pub(crate) fn response() -> (Area, Area) {
     let body = with_exposed_provenance_mut((RESPONSE_BASE + RESPONSE_BODY) as usize);
     // SAFETY: the kernel maps the window for the headers and as much body as it says in the request, and no reference
     // into it is ever made.
-    unsafe { (Area::new(headers, RESPONSE_HEADERS_MAX as usize), Area::new(body, head().response_limit as usize)) }
+    unsafe {
+        (
+            Area::new(headers, RESPONSE_HEADERS_MAX as usize),
+            Area::new(body, RequestHead::get(head()).response_limit as usize),
+        )
+    }
 }
 
 /// The fixed part of the request.
-fn head() -> RequestHead {
-    let window = with_exposed_provenance::<u8>(REQUEST_BASE as usize);
+fn head() -> &'static [u8; RequestHead::SIZE] {
     // SAFETY: the kernel maps at least a page there, and it is never written while the function runs.
-    RequestHead::get(unsafe { core::slice::from_raw_parts(window, RequestHead::SIZE) })
+    unsafe { &*with_exposed_provenance(REQUEST_BASE as usize) }
 }
 
 /// A run of bytes that is written from its start towards its end, and never read.

@@ -53,7 +53,7 @@ impl<'a> Machine<'a> {
                 pages.insert(segment.address + at, Page::new(bundle[from..from + PAGE_LEN].to_vec(), segment.rights));
             }
         }
-        let space = Space::new(plan, plan.heap_pages());
+        let space = Space::new(plan, plan.heap_pages);
         let shared = |address: &u64| space.missing(*address).is_none();
         assert!(pages.keys().all(shared), "a function could get a page of its own in place of a shared one");
         let mut machine = Self { bundle, space, purpose, invocation: 0, pages, template: BTreeMap::new() };

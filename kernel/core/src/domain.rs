@@ -93,7 +93,7 @@ impl<'a> Space<'a> {
     ///
     /// Data and heap count towards the limit. The stack does not: it has a bound of its own.
     pub fn grow(&mut self, pages: u32) -> Result<u64, Code> {
-        let data = self.plan.data_pages();
+        let data = self.plan.data_pages;
         let left = self.plan.limits.memory_pages.saturating_sub(data).saturating_sub(self.heap_pages);
         if pages > left {
             return Err(Code::OutOfMemory);

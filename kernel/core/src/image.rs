@@ -118,6 +118,10 @@ pub struct Plan<'a> {
     pub limits: Limits,
     /// The most frames that an invocation can come to need: private memory, stack, response and page tables.
     pub frames: u64,
+    /// Pages of static data.
+    pub data_pages: u32,
+    /// Pages of heap that every invocation starts with.
+    pub heap_pages: u32,
     segments: [Segment; SEGMENTS],
     segment_count: usize,
 }
@@ -190,7 +194,8 @@ impl<'a> Function<'a> {
 
         let mut segments = [Segment::default(); SEGMENTS];
         let mut segment_count = 0;
-        let mut private_pages = 1;
+        let (mut data_pages, mut heap_pages, mut tables) = (0, 0, 0);
+        let (mut entry_is_code, mut init_is_code) = (false, record.init == 0);
         for raw in &record.segments {
             if raw.memory_len | raw.file_len == 0 {
                 continue;
@@ -199,22 +204,21 @@ impl<'a> Function<'a> {
             if segments[..segment_count].iter().any(|other| overlap(other, &segment)) {
                 return Err(RecordError::Overlap);
             }
-            if segment.rights == Rights::ReadWrite {
-                private_pages += segment.pages;
+            if segment.address == HEAP_BASE {
+                heap_pages = segment.pages;
+            } else {
+                data_pages += if segment.rights == Rights::ReadWrite { segment.pages } else { 0 };
+                tables += tables_beside_the_stack(&segment);
             }
+            entry_is_code |= segment.has_code_at(record.entry);
+            init_is_code |= segment.has_code_at(record.init);
             segments[segment_count] = segment;
             segment_count += 1;
         }
-        let is_code = |address: &u64| {
-            segments[..segment_count].iter().any(|segment| {
-                let code = segment.address..segment.address + u64::from(segment.file_len);
-                segment.rights == Rights::ReadExecute && code.contains(address)
-            })
-        };
-        let init = Some(record.init).filter(|init| *init != 0);
-        if !is_code(&record.entry) || !init.iter().all(is_code) {
+        if !(entry_is_code & init_is_code) {
             return Err(RecordError::Entry);
         }
+        let init = Some(record.init).filter(|init| *init != 0);
 
         let limits = Limits {
             memory_pages: record.memory_pages,
@@ -223,20 +227,20 @@ impl<'a> Function<'a> {
             response: record.response_limit,
             concurrency: record.concurrency,
         };
-        if (u64::from(limits.memory_pages) > MEMORY_MAX / PAGE) | (limits.memory_pages < private_pages) {
+        if (u64::from(limits.memory_pages) > MEMORY_MAX / PAGE) | (limits.memory_pages <= data_pages + heap_pages) {
             return Err(RecordError::Memory);
         }
         let bodies_fit = u64::from(limits.request.max(limits.response)) <= BODY_MAX;
         if !bodies_fit | (limits.timeout_ms == 0) | (limits.concurrency == 0) {
             return Err(RecordError::Limits);
         }
-        let segments_used = &segments[..segment_count];
         // An initialisation leaves heap; it does not find any.
-        if init.is_some() && segments_used.iter().any(|segment| segment.address == HEAP_BASE) {
+        if init.is_some() & (heap_pages > 0) {
             return Err(RecordError::Address);
         }
-        let frames = frames(&limits, segments_used);
-        Ok(Plan { index: self.index, name, entry: record.entry, init, limits, frames, segments, segment_count })
+        let frames = frames(&limits) + tables;
+        let (index, entry) = (self.index, record.entry);
+        Ok(Plan { index, name, entry, init, limits, frames, data_pages, heap_pages, segments, segment_count })
     }
 }
 
@@ -245,16 +249,13 @@ impl Plan<'_> {
     pub fn segments(&self) -> &[Segment] {
         &self.segments[..self.segment_count]
     }
+}
 
-    /// Pages of static data.
-    pub fn data_pages(&self) -> u32 {
-        let data = |segment: &&Segment| segment.rights == Rights::ReadWrite && segment.address != HEAP_BASE;
-        self.segments().iter().filter(data).map(|segment| segment.pages).sum()
-    }
-
-    /// Pages of heap that every invocation starts with.
-    pub fn heap_pages(&self) -> u32 {
-        self.segments().iter().find(|segment| segment.address == HEAP_BASE).map_or(0, |segment| segment.pages)
+impl Segment {
+    /// Whether an address leads to bytes of the bundle that the function may execute.
+    fn has_code_at(&self, address: u64) -> bool {
+        let code = self.address..self.address + u64::from(self.file_len);
+        (self.rights == Rights::ReadExecute) & code.contains(&address)
     }
 }
 
@@ -295,29 +296,22 @@ fn overlap(one: &Segment, other: &Segment) -> bool {
     (one.address < end(other)) & (other.address < end(one))
 }
 
-/// [`Plan::frames`] of a function with these limits and segments.
-fn frames(limits: &Limits, segments: &[Segment]) -> u64 {
+/// [`Plan::frames`] of a function with these limits, but for what its program's page tables take beyond the stack's.
+fn frames(limits: &Limits) -> u64 {
     /// The upper levels, and the table of the stack.
     const TABLES: u64 = 3 + 1;
     let memory = u64::from(limits.memory_pages);
     let response = (RESPONSE_BODY + u64::from(limits.response)).div_ceil(PAGE);
     let pages = memory + (STACK_TOP - STACK_BASE) / PAGE + response;
     // Heap and response start where a table does. A segment may lie anywhere, beside the stack or across tables.
-    let tables = memory.div_ceil(TABLE_PAGES) + response.div_ceil(TABLE_PAGES);
-    let program = segments.iter().filter(|segment| segment.address != HEAP_BASE);
-    let program: u64 = program.map(|segment| tables_of(segment) - u64::from(is_beside_stack(segment))).sum();
-    pages + TABLES + tables + program
+    pages + TABLES + memory.div_ceil(TABLE_PAGES) + response.div_ceil(TABLE_PAGES)
 }
 
-/// Lowest-level page tables that map a segment.
-fn tables_of(segment: &Segment) -> u64 {
+/// Lowest-level page tables that map a segment, but for the one that maps the stack.
+fn tables_beside_the_stack(segment: &Segment) -> u64 {
     let first = segment.address / TABLE_SPAN;
-    (segment.address + u64::from(segment.pages) * PAGE).div_ceil(TABLE_SPAN) - first
-}
-
-/// Whether a segment starts in the table that maps the stack.
-fn is_beside_stack(segment: &Segment) -> bool {
-    segment.address / TABLE_SPAN == STACK_BASE / TABLE_SPAN
+    let end = (segment.address + u64::from(segment.pages) * PAGE).div_ceil(TABLE_SPAN);
+    end - first - u64::from(first == STACK_BASE / TABLE_SPAN)
 }
 
 /// Kept apart: inlined, it would be new code to the CPU for each field.

@@ -247,7 +247,7 @@ fn names_are_printable() {
 fn errors_are_sentences_that_say_what_to_do() {
     assert_eq!(
         ImageError::Abi(7).to_string(),
-        "the functions were built for ABI version 7 and this kernel has 1; build them again with its SDK"
+        "the functions were built for ABI version 7 and this kernel has 2; build them again with its SDK"
     );
     assert_eq!(
         ImageError::Truncated { stated: 8192, found: 100 }.to_string(),

@@ -19,6 +19,11 @@ pub(crate) fn open() {
     word(offset_of!(Ledger, magic)).write(LEDGER_MAGIC);
 }
 
+/// Stamps a phase that is reached once.
+pub(crate) fn stamp_once(phase: Phase) {
+    word(phase.offset()).write(ticks());
+}
+
 /// Stamps a phase if it is reached for the first time.
 #[inline]
 pub(crate) fn stamp(phase: Phase) {
