@@ -276,7 +276,7 @@ impl Executor {
             Line::Long if self.new.is_empty() => (&mut self.long, LONG_SLICES * self.slice, u64::MAX),
             Line::Long => (&mut self.long, LONG_SLICES * self.slice, self.slice),
         };
-let Some(invocation) = queue.front_mut() else { return };
+        let Some(invocation) = queue.front_mut() else { return };
         let mut turn = None;
         if line == Line::New && !invocation.has_slice() {
             // Most are over before an interruption would be worth its while.
