@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(with_bundle_byte(20, true), Damage::Layout, "record_size");
         assert_eq!(with_bundle_byte(24, true), Damage::Layout, "table_offset");
         assert_eq!(with_bundle_byte(33, true), Damage::Layout, "total_len");
-        assert_eq!(with_bundle_byte(12, true), Damage::AbiVersion(0x11));
+        assert_eq!(with_bundle_byte(12, true), Damage::AbiVersion(0x12));
         assert_eq!(with_bundle_byte(40, true), Damage::Contents, "content_checksum");
     }
 

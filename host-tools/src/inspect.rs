@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn the_json_says_the_same() {
         let json = serde_json::to_value(view()).expect("JSON");
-        assert_eq!(json["abi_version"], 1);
+        assert_eq!(json["abi_version"], mayfly_abi::ABI_VERSION);
         assert_eq!(json["sections"][0]["name"], "loader");
         assert_eq!(json["sections"][0]["address"], 0x10_0000);
         assert_eq!(json["functions"][0]["route"], "/a");
