@@ -106,7 +106,7 @@ fn a_damaged_image_is_described() {
     let said = inspect_damaged(|image, bundle| image[bundle] = b'!');
     assert!(said.starts_with("its bundle has the wrong magic number"), "{said}");
     let said = inspect_damaged(|image, bundle| image[bundle + 12] = 9);
-    assert!(said.starts_with("its functions were built for ABI version 9, but this tool is for 1"), "{said}");
+    assert!(said.starts_with("its functions were built for ABI version 9, but this tool is for 2"), "{said}");
     let said = inspect_damaged(|image, bundle| image[bundle + 100] ^= 4);
     assert!(said.starts_with("record 0 of its table of functions is damaged"), "{said}");
 }
