@@ -76,6 +76,43 @@ fn the_first_response_comes_after_as_few_translated_blocks_as_budgeted() {
     assert!(until_response <= most, "{until_response} blocks, and {most} are allowed");
 }
 
+/// All work of a request on an open connection, in instructions: the cheapest of a few, to which no other packet came.
+fn request_work(guest: &Guest, connection: &mut Connection) -> u64 {
+    const REQUESTS: usize = 20;
+    let mut last = guest.settle(QUIET);
+    let figures = (0..REQUESTS).map(|_| {
+        assert_eq!(connection.ask(&Request::get("/hello")).status, 200);
+        let now = guest.settle_after(&last, QUIET);
+        now.busy - std::mem::replace(&mut last, now).busy
+    });
+    figures.min().unwrap_or_default()
+}
+
+#[test]
+fn connections_that_are_idle_cost_others_nothing_and_a_new_one_as_much_as_budgeted() {
+    const IDLE: usize = 500;
+    const NEW: usize = 10;
+    let guest = Guest::counting(images::hello());
+    let mut connection = guest.connect_and_ask();
+    let alone = request_work(&guest, &mut connection);
+    let request = Request::get("/hello").header("Connection", "close");
+    let new = (0..NEW).map(|_| {
+        let before = guest.settle(QUIET);
+        let mut connection = guest.connect();
+        assert_eq!(connection.ask(&request).status, 200);
+        connection.expect_end();
+        drop(connection);
+        guest.settle_after(&before, QUIET).busy - before.busy
+    });
+    let new = new.min().unwrap_or_default();
+    let idle: Vec<_> = (0..IDLE).map(|_| guest.connect_and_ask()).collect();
+    let beside = request_work(&guest, &mut connection);
+    println!("a request: {alone} instructions, {beside} beside {} idle connections; a new connection: {new}", idle.len());
+    assert!(beside <= alone + alone * 5 / 100, "{beside} beside idle connections, {alone} alone");
+    let most = budget("limits", "connection");
+    assert!(new <= most, "a new connection, its request and its end take {new} instructions and may take {most}");
+}
+
 /// What the domains take in one request on an open connection, in instructions: the cheapest of a few.
 fn domain_work(guest: &Guest, connection: &mut Connection, request: &Request) -> u64 {
     const REQUESTS: usize = 5;
