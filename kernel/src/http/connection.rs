@@ -199,6 +199,9 @@ impl Connection {
 
     /// Keeps bytes for later: how many.
     fn keep(&mut self, data: &[u8]) -> usize {
+        if data.is_empty() || heap::is_nearly_full() {
+            return 0;
+        }
         let most = if heap::is_crowded() { HEAD_MAX } else { u64::from(WINDOW) } as usize;
         let len = data.len().min(most.saturating_sub(self.input.len()));
         if len == 0 || self.input.try_reserve(len).is_err() {

@@ -5,7 +5,7 @@ use super::outgoing::Response;
 use crate::catalog::Catalog;
 use crate::hw::clock::nanos;
 use crate::hw::window::Window;
-use crate::hw::{ledger, random};
+use crate::hw::{heap, ledger, random};
 use crate::invocation::{Event, Source};
 use crate::net::{Net, PORT};
 use crate::windows::Windows;
@@ -28,7 +28,7 @@ const ROUND: usize = 64;
 /// There is one connection for so many page frames of the machine, at most.
 const FRAMES_EACH: u64 = 4;
 /// And buffers for what arrives early, one for so many.
-const FRAMES_EACH_EARLY: u64 = 512;
+const FRAMES_EACH_EARLY: u64 = 2048;
 /// Connections that are looked at when one is to make room for a new one.
 const LOOKED_AT: usize = 32;
 
@@ -241,7 +241,7 @@ impl Server {
         }
         let ends_handshake = segment.port == PORT && flags.has(Flags::ACK) && !flags.has(Flags::SYN);
         if ends_handshake {
-            let has_room = self.table.has_room_for(segment.remote.address);
+            let has_room = self.table.has_room_for(segment.remote.address) && !heap::is_full();
             let victim = if has_room { None } else { self.victim(segment.remote, now) };
             if !has_room && victim.is_none() {
                 // As good as lost: the client comes again.

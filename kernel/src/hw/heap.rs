@@ -23,6 +23,17 @@ struct Blocks {
 // SAFETY: nobody else has the blocks on the lists.
 unsafe impl Send for Blocks {}
 
+impl Blocks {
+    /// A block from a list.
+    fn take(&mut self, list: usize) -> Option<NonNull<u8>> {
+        let block = self.small[list]?;
+        // SAFETY: a block on a list is nobody's, and starts as `dealloc` has left it.
+        self.small[list] = unsafe { block.cast().read() };
+        self.listed -= (list + 1) * UNIT;
+        Some(block)
+    }
+}
+
 struct KernelHeap(Mutex<Blocks>);
 
 #[global_allocator]
@@ -44,6 +55,19 @@ pub(crate) fn is_crowded() -> bool {
     blocks.rest.free() + blocks.listed < blocks.rest.size() / 2
 }
 
+/// Whether so much of it was ever in use that nothing more is kept for anybody: what is left is for connections themselves,
+/// which together take a quarter of it, and for answers.
+pub(crate) fn is_nearly_full() -> bool {
+    let blocks = HEAP.0.lock();
+    blocks.rest.free() < blocks.rest.size() * 3 / 8
+}
+
+/// Whether what is left is for answers alone.
+pub(crate) fn is_full() -> bool {
+    let blocks = HEAP.0.lock();
+    blocks.rest.free() + blocks.listed < blocks.rest.size() / 16
+}
+
 /// Which list a block of this layout belongs to, and the layout that all blocks of that list have; none if it is not small.
 fn small(layout: Layout) -> Option<(usize, Layout)> {
     let units = layout.size().div_ceil(UNIT);
@@ -57,16 +81,22 @@ unsafe impl GlobalAlloc for KernelHeap {
     #[inline(never)]
     unsafe fn alloc(&self, mut layout: Layout) -> *mut u8 {
         let mut blocks = self.0.lock();
-        if let Some((list, whole)) = small(layout) {
-            if let Some(block) = blocks.small[list] {
-                // SAFETY: a block on a list is nobody's, and starts as `dealloc` has left it.
-                blocks.small[list] = unsafe { block.cast().read() };
-                blocks.listed -= whole.size();
-                return block.as_ptr();
+        let list = match small(layout) {
+            Some((list, whole)) => {
+                if let Some(block) = blocks.take(list) {
+                    return block.as_ptr();
+                }
+                layout = whole;
+                list
             }
-            layout = whole;
+            None => SIZES,
+        };
+        let mut block = blocks.rest.allocate_first_fit(layout).ok();
+        if block.is_none() {
+            // A block that is too long is better than none. It is short from now on.
+            block = (list + 1..SIZES).find_map(|list| blocks.take(list));
         }
-        blocks.rest.allocate_first_fit(layout).map_or(core::ptr::null_mut(), NonNull::as_ptr)
+        block.map_or(core::ptr::null_mut(), NonNull::as_ptr)
     }
 
     #[inline(never)]

@@ -156,9 +156,8 @@ fn pointer(physical: u64) -> NonNull<Page> {
 /// Proof that frames and heap can be had.
 pub(crate) struct Memory(());
 
-/// The heap's part of memory. A connection may hold a head of 8 KiB and an answer while its sockets' buffers hold 48 KiB,
-/// and all those buffers together are held to a quarter of memory: half of the heap is more than they can ask for, and
-/// instances are held to the other half.
+/// The heap's part of memory. Instances are held to half of it, and what connections keep for later to five eighths: the
+/// rest is for connections themselves, of which there is one for four frames at most, and for the kernel's own answers.
 const HEAP_SHARE: u64 = 6;
 /// Least and most bytes of it.
 const HEAP_LEAST: u64 = 256 << 10;

@@ -120,6 +120,31 @@ fn heads_without_end_cost_no_memory() {
 }
 
 #[test]
+fn heads_that_do_not_end_on_hundreds_of_connections_leave_room_for_others() {
+    /// More than the kernel's heap in 16 MiB can hold, all together.
+    const CLIENTS: usize = 700;
+    let head = [&b"GET /hello HTTP/1.1\r\nX: "[..], &[b'x'; 7 << 10]].concat();
+    let guest = Guest::serving(Launch::new(images::hello()).memory_mib(16)).within(Duration::from_secs(90));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = guest.connect();
+            client.send(&head);
+            // The host's side of the wire takes few at once.
+            guest.settle(Duration::from_millis(1));
+            client
+        })
+        .collect();
+    // Each needs memory of its own, and an answer of the kernel's does too.
+    for _ in 0..20 {
+        guest.expect_hello();
+        assert_eq!(guest.ask(&Request::get("/nobody")).status, 404);
+    }
+    drop(clients);
+    frames_at_rest(&guest);
+    assert_eq!(guest.machine().console().text(), "");
+}
+
+#[test]
 fn a_client_that_asks_and_does_not_read_is_held_up_and_loses_nothing() {
     /// More than all buffers between the client and the function together.
     const MOST: usize = 64 << 20;

@@ -107,7 +107,10 @@ fn connections_that_are_idle_cost_others_nothing_and_a_new_one_as_much_as_budget
     let new = new.min().unwrap_or_default();
     let idle: Vec<_> = (0..IDLE).map(|_| guest.connect_and_ask()).collect();
     let beside = request_work(&guest, &mut connection);
-    println!("a request: {alone} instructions, {beside} beside {} idle connections; a new connection: {new}", idle.len());
+    println!(
+        "a request: {alone} instructions, {beside} beside {} idle connections; a new connection: {new}",
+        idle.len()
+    );
     assert!(beside <= alone + alone * 5 / 100, "{beside} beside idle connections, {alone} alone");
     let most = budget("limits", "connection");
     assert!(new <= most, "a new connection, its request and its end take {new} instructions and may take {most}");
