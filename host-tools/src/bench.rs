@@ -2,13 +2,12 @@
 
 mod boot;
 mod client;
-mod context;
 mod isolation;
 mod load;
 mod measure;
-mod record;
+mod report;
 mod server;
-mod statistics;
+mod session;
 mod table;
 mod translation;
 mod waterfall;

@@ -11,5 +11,6 @@ pub mod inspect;
 pub mod invoke;
 pub mod new;
 mod peer;
+pub mod results;
 pub mod run;
 pub mod unfinished;

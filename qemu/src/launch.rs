@@ -163,7 +163,7 @@ impl Launch {
             port => SocketAddrV4::new(Ipv4Addr::LOCALHOST, port),
         };
         let memory_path = scratch::fresh_path("ram");
-        let command = self.command(address.port(), &memory_path.to_string_lossy());
+        let command = self.command(&address.port().to_string(), &memory_path.to_string_lossy());
         Ok(Plan { launch: self, address, memory_path, command })
     }
 
@@ -172,7 +172,12 @@ impl Launch {
         self.plan()?.start()
     }
 
-    fn command(&self, port: u16, memory_path: &str) -> CommandLine {
+    /// QEMU's command line, with `{port}` and `{ram}` for what differs from start to start.
+    pub fn template(&self) -> CommandLine {
+        self.command("{port}", "{ram}")
+    }
+
+    fn command(&self, port: &str, memory_path: &str) -> CommandLine {
         let memory = self.memory_mib;
         let mut line = CommandLine::new(&self.machine.binary);
         line.arg("-M").arg(format!("{},memory-backend=ram", self.machine.machine));
@@ -302,7 +307,7 @@ mod tests {
     use super::*;
 
     fn words(launch: Launch) -> String {
-        launch.port(8080).command(8080, "/ram").to_string()
+        launch.command("8080", "/ram").to_string()
     }
 
     #[test]

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use mayfly_qemu::{accelerator, tsc_hz};
+use mayfly_qemu::tsc_hz;
 
-use super::context::Context;
 use super::measure;
-use super::record::{self, Report, Run};
+use super::report::{self, Report, Run};
+use super::session::{Common, Session};
 use super::table::Table;
 use super::translation;
 use super::waterfall::Waterfall;
 use crate::build::{DEFAULT_IMAGE, floor_image};
 use crate::image_file::ImageFile;
+use crate::results::{Benchmark, Image};
 use crate::unfinished::Unfinished;
 
 /// What is asked for if nothing else is said.
@@ -25,41 +26,40 @@ const PATH: &str = "/hello";
 /// Every boot follows a boot of an empty guest on the same machine: the floor, below which no kernel can be. The guest
 /// leaves a time stamp at each phase; they are read from outside and put on the host's clock.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  mayfly bench boot --runs 50 --json build/boot.json")]
+#[command(after_help = "Example:\n  mayfly bench boot --runs 50 --json build/results.jsonl")]
 pub(super) struct Args {
     /// How many boots to measure.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Write all runs, their summary and what they were measured on to a file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// The image.
     #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
     image: PathBuf,
     /// What to ask the image for.
     #[arg(long, default_value = PATH)]
     path: String,
-    /// What executes the machine's instructions: auto, tcg or kvm.
-    #[arg(long, value_name = "NAME", default_value = "auto")]
-    accel: accelerator::Choice,
+    #[command(flatten)]
+    common: Common,
 }
+
+/// Boots that are made first and not counted: they fill the host's caches.
+const WARMUP: u32 = 1;
 
 impl Args {
     /// The defaults, but for these two.
     pub(super) fn new(image: &Path, runs: u32) -> Self {
-        let (json, path, accel) = (None, PATH.to_owned(), accelerator::Choice::Auto);
-        Self { runs, json, image: image.to_owned(), path, accel }
+        Self { runs, image: image.to_owned(), path: PATH.to_owned(), common: Common::new() }
     }
 }
 
 /// Carries out `mayfly bench boot`. Fails if the phases do not add up.
 pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
-    let image = ImageFile::open(&args.image)?;
+    ImageFile::open(&args.image)?;
     let hz = tsc_hz().context("this host's TSC has no steady rate, so boots cannot be measured on it")?;
-    let verdict = accelerator::choose(args.accel)?;
+    let verdict = args.common.accelerator()?;
     let (floor, mut file) = Unfinished::file(&std::env::temp_dir())?;
     file.write_all(&floor_image()?)?;
-    let context = Context::gather(args.image.display().to_string(), image.file_len, &verdict)?;
+    let launch = measure::launch(&args.image, verdict.accelerator);
+    let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
 
     let measure = || -> anyhow::Result<Run> {
         Ok(Run {
@@ -72,24 +72,17 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     report.translation = translation::count(floor.path(), &args.image, verdict.accelerator, &args.path)?;
 
     println!("spawn of QEMU to the first byte of GET {}, {} runs, each beside a floor", args.path, runs.len());
-    println!("{context}\n\n{}\n{}", Table(&report), Waterfall(&report.rows));
-    if let Some(path) = &args.json {
-        write_json(path, &context, &runs, &report)?;
-    }
+    println!("{}\n\n{}\n{}", session.environment(), Table(&report), Waterfall(&report.rows));
+    session.add([("path", args.path.as_str().into())], WARMUP, report::series(&runs, report.translation));
+    session.end()?;
     Ok(if report.adds_up() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Measures `runs` times and shows how far it is; a first time is not counted, because it fills the host's caches.
+/// Measures `runs` times, after some that are not counted, and shows how far it is.
 fn repeat(runs: u32, measure: impl Fn() -> anyhow::Result<Run>) -> anyhow::Result<Vec<Run>> {
     let bar = super::progress(runs)?;
-    measure()?;
+    (0..WARMUP).try_for_each(|_| measure().map(drop))?;
     let runs = (0..runs).map(|_| measure().inspect(|_| bar.inc(1))).collect();
     bar.finish_and_clear();
     runs
-}
-
-fn write_json(path: &Path, context: &Context, runs: &[Run], report: &Report) -> anyhow::Result<()> {
-    record::write_json(path, context, runs, report)?;
-    println!("all runs: {}", path.display());
-    Ok(())
 }

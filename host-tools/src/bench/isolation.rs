@@ -3,20 +3,18 @@
 mod measure;
 mod table;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mayfly_abi::image::Isolation;
-use mayfly_qemu::{Launch, accelerator};
-use serde::Serialize;
+use mayfly_qemu::Launch;
 
-use self::measure::{Counted, Subject, Timed};
+use self::measure::{Counted, Subject, Timed, Work};
 use self::table::Table;
-use super::context::Context;
-use super::record;
 use super::server::{Server, Start};
+use super::session::{Common, Session};
 use crate::build::{self, Manifest, source_root};
+use crate::results::{Benchmark, Image, Series, Unit};
 use crate::unfinished::Unfinished;
 
 /// Measures what isolation costs.
@@ -25,7 +23,7 @@ use crate::unfinished::Unfinished;
 /// alone, then in turn with the others, so that each request changes the address space. Instructions are counted on a
 /// machine of its own; times are taken on machines that are up together, a round on each in turn.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  mayfly bench isolation --runs 50 --json build/isolation.json")]
+#[command(after_help = "Example:\n  mayfly bench isolation --runs 50 --json build/results.jsonl")]
 pub(super) struct Args {
     /// Folders of two or more functions that answer GET with a success. Without any: functions/hello and functions/echo.
     #[arg(value_name = "DIR", num_args = 2..)]
@@ -36,16 +34,12 @@ pub(super) struct Args {
     /// How many rounds.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Write the result and what it was measured on to a file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// What executes the machines' instructions while time is taken: auto, tcg or kvm.
-    #[arg(long, value_name = "NAME", default_value = "auto")]
-    accel: accelerator::Choice,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// What was found out about one backend.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 struct Row {
     isolation: &'static str,
     /// Why the machine refuses it, as the kernel says.
@@ -60,10 +54,12 @@ struct Row {
 pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let dirs = if args.dirs.is_empty() { default_dirs()? } else { args.dirs };
     let subject = Subject::of(&dirs.iter().map(|dir| Manifest::read(dir)).collect::<Result<Vec<_>, _>>()?)?;
-    let verdict = accelerator::choose(args.accel)?;
+    let verdict = args.common.accelerator()?;
     let folder = Unfinished::folder(&std::env::temp_dir())?;
     let images = build_images(&dirs, folder.path())?;
-    let context = Context::gather(subject.to_string(), fs::metadata(&images[0])?.len(), &verdict)?;
+    let image = Image { name: subject.to_string(), ..Image::of(&images[0])? };
+    let launch = Launch::new(&images[0]).accelerator(verdict.accelerator);
+    let mut session = Session::begin(Benchmark::Isolation, &args.common, image, &launch, &verdict)?;
 
     let bar = super::progress(images.len() as u32 + args.runs)?;
     let mut rows: Vec<Row> = Isolation::ALL.iter().map(|isolation| Row::new(*isolation)).collect();
@@ -87,15 +83,13 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
 
     println!("GET {} on a keep-alive connection: {} rounds of {} requests", subject.path(), args.runs, args.requests);
-    println!("{context}\n\n{}", Table { subject: &subject, rows: &rows });
-    if let Some(path) = &args.json {
-        let (requests, runs) = (args.requests, args.runs);
-        let record = serde_json::json!({
-            "benchmark": "isolation", "unit": "us", "context": context, "requests": requests, "runs": runs, "rows": rows,
+    println!("{}\n\n{}", session.environment(), Table { subject: &subject, rows: &rows });
+    for row in &rows {
+        row.ways().into_iter().for_each(|(way, series)| {
+            session.add([("isolation", row.isolation.into()), ("asked", way.into())], 1, series);
         });
-        record::write(path, &record)?;
-        println!("the result: {}", path.display());
     }
+    session.end()?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -116,6 +110,22 @@ fn build_images(dirs: &[PathBuf], folder: &Path) -> anyhow::Result<Vec<PathBuf>>
 impl Row {
     fn new(isolation: Isolation) -> Self {
         Self { isolation: isolation.name(), refused: None, counted: None, timed: None }
+    }
+
+    /// Its figures as results have them, for each way of asking.
+    fn ways(&self) -> [(&'static str, Vec<Series>); 2] {
+        let series = |counted: Option<Work>, timed: Option<&Series>| {
+            let work =
+                counted.map(|work| [("instructions of the domain", work.domain), ("instructions", work.request)]);
+            let work = work.into_iter().flatten();
+            let counted = work.filter_map(|(name, value)| Series::new(name, Unit::Instructions, vec![value as f64]));
+            counted.chain(timed.cloned()).collect()
+        };
+        let (counted, timed) = (self.counted, self.timed.as_ref());
+        [
+            ("alone", series(counted.map(|counted| counted.alone), timed.map(|timed| &timed.alone))),
+            ("in turn", series(counted.map(|counted| counted.in_turn), timed.map(|timed| &timed.in_turn))),
+        ]
     }
 
     /// Notes why there is no figure.

@@ -11,16 +11,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use mayfly_qemu::{Launch, accelerator, tsc_hz};
+use mayfly_qemu::{Launch, tsc_hz};
 
 use self::figures::{Row, Turn};
 use self::system::System;
 use self::table::Table;
-use super::context::Context;
-use super::record;
+use super::session::{Common, Session};
 use crate::build::DEFAULT_IMAGE;
 use crate::image_file::ImageFile;
 use crate::peer::{Host, Peer};
+use crate::results::{Benchmark, Image};
 
 /// Memory of each machine: what the largest of them needs.
 const MEMORY_MIB: u32 = 256;
@@ -32,7 +32,7 @@ const MEMORY_MIB: u32 = 256;
 /// it is answered, until the time is up. Every answer is compared byte for byte with the first one.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  mayfly bench --prepare linux\n  mayfly bench load --rounds 10 --json build/load.json"
+    after_help = "Example:\n  mayfly bench --prepare linux\n  mayfly bench load --rounds 10 --json build/results.jsonl"
 )]
 pub(super) struct Args {
     /// How many connections are open at once: a turn for each of these numbers.
@@ -48,30 +48,26 @@ pub(super) struct Args {
     /// A peer to measure beside; may be given more than once. Without it: every peer that is prepared.
     #[arg(long, value_name = "NAME")]
     peer: Vec<String>,
-    /// Write the result and what it was measured on to a file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// The image.
     #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
     image: PathBuf,
     /// What to ask the image for. Peers are asked for what their files say.
     #[arg(long, default_value = "/hello")]
     path: String,
-    /// What executes the machines' instructions: auto, tcg or kvm.
-    #[arg(long, value_name = "NAME", default_value = "auto")]
-    accel: accelerator::Choice,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// Carries out `mayfly bench load`. Fails if a request got a wrong answer or none.
 pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
-    let image = ImageFile::open(&args.image)?;
+    ImageFile::open(&args.image)?;
     let (peers, absent) = peers(&args.peer)?;
     let tsc_hz = tsc_hz().context("this host's TSC has no steady rate, which a Linux guest would have to be told")?;
-    let verdict = accelerator::choose(args.accel)?;
-    let context = Context::gather(args.image.display().to_string(), image.file_len, &verdict)?;
+    let verdict = args.common.accelerator()?;
     let host = Host { accelerator: verdict.accelerator, memory_mib: MEMORY_MIB, tsc_hz };
 
     let launch = Launch::new(&args.image).accelerator(host.accelerator).memory_mib(host.memory_mib);
+    let mut session = Session::begin(Benchmark::Load, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
     let mut systems = vec![System::mayfly(launch, &args.path)?];
     for peer in &peers {
         systems.push(System::peer(peer, &host)?);
@@ -79,17 +75,19 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let rows = measure(&mut systems, &args)?;
 
     println!("GET {} on keep-alive connections, {} turns of {} s each", args.path, args.rounds, args.seconds);
-    println!("{context}\n{}\n\n{}", list(&systems), Table(&rows));
+    println!("{}\n{}\n\n{}", session.environment(), list(&systems), Table(&rows));
     absent.iter().for_each(|sentence| println!("{sentence}"));
-    if let Some(path) = &args.json {
-        let systems: Vec<_> = systems.iter().map(System::description).collect();
-        let record = serde_json::json!({
-            "benchmark": "load", "unit": "us", "context": context, "memory_mib": MEMORY_MIB, "seconds": args.seconds,
-            "systems": systems, "rows": rows,
-        });
-        record::write(path, &record)?;
-        println!("the result: {}", path.display());
+    for (at, row) in rows.iter().enumerate() {
+        let mut subject = systems[at % systems.len()].subject();
+        subject.notes.extend(row.error.iter().map(|error| format!("the first error: {error}")));
+        let parameters = [
+            ("connections", u64::from(row.connections).into()),
+            ("memory MiB", u64::from(MEMORY_MIB).into()),
+            ("seconds", u64::from(args.seconds).into()),
+        ];
+        session.add_of(subject, parameters, 0, row.series());
     }
+    session.end()?;
     Ok(if rows.iter().all(|row| row.errors == 0) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -10,16 +10,10 @@ use mayfly_qemu::clock::{JoinedClock, Sighting, Watch};
 use mayfly_qemu::{Accelerator, Launch, Machine};
 
 use super::client::{self, Seen};
+use crate::results::Side;
 
 /// How long a guest may take to a stamp that it is sure to leave.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Who reached a point of the boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Guest,
-    Host,
-}
 
 /// A point of a boot.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +37,8 @@ pub(super) struct Boot {
     pub(super) uncertainty: f64,
 }
 
-fn launch(image: &Path, accelerator: Accelerator) -> Launch {
+/// How a boot is made.
+pub(super) fn launch(image: &Path, accelerator: Accelerator) -> Launch {
     Launch::new(image).accelerator(accelerator)
 }
 

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::record::{Report, TOLERANCE};
-use super::statistics::Summary;
+use super::report::{Report, TOLERANCE};
 use super::translation::Translation;
+use crate::results::Summary;
 
 /// `Display` writes the table.
 pub(super) struct Table<'a>(pub(super) &'a Report);
@@ -50,7 +50,7 @@ fn row(out: &mut fmt::Formatter<'_>, name: &str, side: &str, summary: &Summary, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::tests::run;
+    use super::super::report::tests::run;
     use super::*;
 
     #[test]

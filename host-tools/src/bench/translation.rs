@@ -4,7 +4,6 @@ use std::path::Path;
 
 use mayfly_abi::ledger::Phase;
 use mayfly_qemu::{Accelerator, Launch};
-use serde::Serialize;
 
 use super::{client, measure};
 
@@ -12,7 +11,7 @@ use super::{client, measure};
 const BOOTS: usize = 5;
 
 /// Blocks of code that were translated, as QEMU's `info jit` counts them.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Translation {
     /// Until the first instruction of an empty guest.
     pub(super) firmware: u64,

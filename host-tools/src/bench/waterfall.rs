@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::record::Row;
+use super::report::Row;
 
 /// Columns of the longest bar.
 const WIDTH: f64 = 64.0;
@@ -46,8 +46,8 @@ fn bar(start: f64, end: f64, guest: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Report;
-    use super::super::record::tests::run;
+    use super::super::report::Report;
+    use super::super::report::tests::run;
     use super::*;
 
     #[test]

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use indicatif::ProgressBar;
-use serde::Serialize;
 
 use super::Row;
 use crate::bench::server::Server;
-use crate::bench::statistics::Summary;
 use crate::build::Manifest;
+use crate::results::{Series, Unit};
 
 /// Requests of which the cheapest counts: an answer is acknowledged with the next request, or in a packet of its own, whose
 /// cost is none of the request's.
@@ -65,7 +64,7 @@ enum Way {
 }
 
 /// Instructions of one request.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Work {
     /// Taking, entering, running, leaving and resetting the domain, and the function itself.
     pub(super) domain: u64,
@@ -74,7 +73,7 @@ pub(super) struct Work {
 }
 
 /// Instructions, each the least of [`COUNTED`] requests.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Counted {
     pub(super) alone: Work,
     /// A request that follows one to another function.
@@ -82,11 +81,11 @@ pub(super) struct Counted {
 }
 
 /// Microseconds of a request, over all rounds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Timed {
-    pub(super) alone: Summary,
+    pub(super) alone: Series,
     /// A request that follows one to another function.
-    pub(super) in_turn: Summary,
+    pub(super) in_turn: Series,
 }
 
 /// Counts the instructions of a request on a machine whose TSC counts them.
@@ -141,7 +140,8 @@ pub(super) fn time(
         bar.inc(1);
     }
     for (((row, _), alone), in_turn) in servers.iter_mut().zip(alone).zip(in_turn) {
-        row.timed = Summary::of(alone).zip(Summary::of(in_turn)).map(|(alone, in_turn)| Timed { alone, in_turn });
+        let series = |values| Series::new("request", Unit::Microseconds, values);
+        row.timed = series(alone).zip(series(in_turn)).map(|(alone, in_turn)| Timed { alone, in_turn });
     }
     Ok(())
 }

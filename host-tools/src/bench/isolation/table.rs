@@ -6,7 +6,7 @@ use mayfly_abi::image::Isolation;
 
 use super::Row;
 use super::measure::{Subject, Work};
-use crate::bench::statistics::Summary;
+use crate::results::Summary;
 
 /// `Display` writes the table.
 pub(super) struct Table<'a> {
@@ -24,11 +24,12 @@ impl fmt::Display for Table<'_> {
         writeln!(out, "{:<15}{columns}{columns}", "isolation")?;
         for row in self.rows {
             write!(out, "{:<15}", row.isolation)?;
-            match (&row.refused, row.counted, row.timed) {
+            match (&row.refused, row.counted, &row.timed) {
                 (Some(why), None, None) => write!(out, "  refused: {why}")?,
                 (_, counted, timed) => {
-                    half(out, counted.map(|counted| counted.alone), timed.map(|timed| timed.alone))?;
-                    half(out, counted.map(|counted| counted.in_turn), timed.map(|timed| timed.in_turn))?;
+                    let timed = timed.as_ref().map(|timed| (timed.alone.summary, timed.in_turn.summary));
+                    half(out, counted.map(|counted| counted.alone), timed.map(|timed| timed.0))?;
+                    half(out, counted.map(|counted| counted.in_turn), timed.map(|timed| timed.1))?;
                 }
             }
             writeln!(out)?;
@@ -42,7 +43,7 @@ impl Table<'_> {
     fn difference(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let figures = |isolation: Isolation| {
             let row = self.rows.iter().find(|row| row.isolation == isolation.name())?;
-            row.counted.zip(row.timed)
+            row.counted.zip(row.timed.as_ref())
         };
         let Some(((none, none_timed), (tables, tables_timed))) =
             figures(Isolation::None).zip(figures(Isolation::Tables))
@@ -50,8 +51,12 @@ impl Table<'_> {
             return Ok(());
         };
         write!(out, "{:<15}", "none → tables")?;
-        half_difference(out, (none.alone, none_timed.alone), (tables.alone, tables_timed.alone))?;
-        half_difference(out, (none.in_turn, none_timed.in_turn), (tables.in_turn, tables_timed.in_turn))?;
+        half_difference(out, (none.alone, none_timed.alone.summary), (tables.alone, tables_timed.alone.summary))?;
+        half_difference(
+            out,
+            (none.in_turn, none_timed.in_turn.summary),
+            (tables.in_turn, tables_timed.in_turn.summary),
+        )?;
         writeln!(out)
     }
 }
@@ -84,10 +89,14 @@ fn half_difference(
 mod tests {
     use super::super::measure::{Counted, Timed, tests::subject};
     use super::*;
+    use crate::results::{Series, Unit};
 
     fn row(isolation: &'static str, domain: u64, min: f64) -> Row {
         let work = |more| Work { domain: domain + more, request: 7000 + more };
-        let time = |more| Summary { min: min + more, median: 150.0, p95: 180.0, p99: 200.0 };
+        let time = |more| {
+            let values = [min + more].into_iter().chain([150.0; 97]).chain([200.0; 2]).collect();
+            Series::new("request", Unit::Microseconds, values).expect("there are values")
+        };
         Row {
             isolation,
             refused: None,

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::generator::Outcome;
-use crate::bench::statistics::Summary;
+use crate::results::{Series, Summary, Unit};
 
 /// One turn of one system.
 #[derive(Clone, Debug)]
@@ -25,33 +23,22 @@ impl Turn {
     }
 }
 
-/// Microseconds that a request took.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Latency {
-    pub(super) p50: f64,
-    pub(super) p99: f64,
-    pub(super) p99_9: f64,
-    pub(super) max: f64,
-}
-
 /// The figures of one system with one number of connections.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
     pub(super) connections: u32,
     pub(super) system: String,
-    /// Requests a second, turn by turn.
-    pub(super) turns: Vec<f64>,
-    /// Their median.
-    pub(super) per_second: f64,
+    /// Requests a second, turn by turn. `None` if there were no turns.
+    pub(super) rate: Option<Series>,
     /// Median of Mayfly's requests a second over this system's, round by round. `None` if there were none.
     pub(super) mayfly_over_this: Option<f64>,
-    /// Of all turns together.
-    pub(super) latency: Latency,
+    /// Microseconds that requests took, of all turns together. `None` if none was answered.
+    pub(super) latency: Option<Series>,
     pub(super) errors: u64,
     /// The first of them.
     pub(super) error: Option<String>,
-    /// Seconds that the system's threads ran for a thousand requests. `None` if none was answered.
-    pub(super) cpu_seconds_per_1000: Option<f64>,
+    /// Milliseconds that the system's threads ran for a request. `None` if none was answered.
+    pub(super) cpu_per_request: Option<f64>,
     /// Share of the time in which the client's one thread ran. Near 1, the figures are the client's.
     pub(super) client_share: f64,
 }
@@ -61,33 +48,43 @@ impl Row {
     pub(super) fn of(system: &str, connections: u32, turns: &[Turn], mayfly: &[Turn]) -> Self {
         let per_second: Vec<f64> = turns.iter().map(Turn::per_second).collect();
         let ratios = mayfly.iter().zip(&per_second).map(|(mayfly, own)| mayfly.per_second() / own);
-        let mut latencies: Vec<u64> = turns.iter().flat_map(|turn| &turn.outcome.latencies).copied().collect();
-        latencies.sort_unstable();
+        let latencies = turns.iter().flat_map(|turn| &turn.outcome.latencies);
+        let latency = Series::new(
+            "latency",
+            Unit::Microseconds,
+            latencies.map(|nanoseconds| *nanoseconds as f64 / 1e3).collect(),
+        );
         let sum = |what: fn(&Turn) -> Duration| turns.iter().map(what).sum::<Duration>().as_secs_f64();
         Self {
             connections,
             system: system.to_owned(),
-            per_second: median(per_second.iter().copied()).unwrap_or_default(),
             mayfly_over_this: median(ratios.filter(|ratio| ratio.is_finite())),
-            turns: per_second,
-            latency: Latency::of(&latencies),
+            rate: Series::new("requests", Unit::PerSecond, per_second),
             errors: turns.iter().map(|turn| turn.outcome.errors).sum(),
             error: turns.iter().find_map(|turn| turn.outcome.error.clone()),
-            cpu_seconds_per_1000: (!latencies.is_empty()).then(|| sum(|turn| turn.cpu) / latencies.len() as f64 * 1e3),
+            cpu_per_request: latency.as_ref().map(|all| sum(|turn| turn.cpu) * 1e3 / all.summary.count as f64),
+            latency,
             client_share: sum(|turn| turn.client) / sum(|turn| turn.duration),
         }
     }
-}
 
-impl Latency {
-    /// Of nanoseconds in ascending order.
-    fn of(sorted: &[u64]) -> Self {
-        // The smallest value that so many of ten thousand do not exceed.
-        let at = |share: usize| {
-            let rank = (sorted.len() * share).div_ceil(10_000);
-            sorted.get(rank.saturating_sub(1)).map_or(0.0, |&nanoseconds| nanoseconds as f64 / 1e3)
-        };
-        Self { p50: at(5000), p99: at(9900), p99_9: at(9990), max: at(10_000) }
+    /// Requests a second: the median of the turns.
+    pub(super) fn per_second(&self) -> f64 {
+        self.rate.as_ref().map_or(0.0, |rate| rate.summary.median)
+    }
+
+    /// Its figures as a result has them.
+    pub(super) fn series(&self) -> Vec<Series> {
+        let one = |name, unit, value: f64| Series::new(name, unit, vec![value]);
+        let series = [
+            self.rate.clone(),
+            self.latency.clone(),
+            self.mayfly_over_this.and_then(|ratio| one("mayfly over this", Unit::Ratio, ratio)),
+            one("errors", Unit::Count, self.errors as f64),
+            self.cpu_per_request.and_then(|cpu| one("CPU of the system per request", Unit::Milliseconds, cpu)),
+            one("share of a core that the client took", Unit::Ratio, self.client_share),
+        ];
+        series.into_iter().flatten().collect()
     }
 }
 
@@ -111,19 +108,14 @@ pub(super) mod tests {
     fn rates_are_medians_over_turns_and_latencies_are_of_all_requests() {
         let turns = [turn([100; 1000]), turn([100; 980].into_iter().chain([3000; 20])), turn([100; 4000])];
         let row = Row::of("linux", 16, &turns, &turns);
-        assert_eq!((row.per_second, row.mayfly_over_this), (500.0, Some(1.0)));
-        assert_eq!(row.turns, [500.0, 500.0, 2000.0]);
-        assert_eq!(row.latency, Latency { p50: 100.0, p99: 100.0, p99_9: 3000.0, max: 3000.0 });
-        assert_eq!(row.cpu_seconds_per_1000, Some(1.5 / 6.0));
+        assert_eq!((row.per_second(), row.mayfly_over_this), (500.0, Some(1.0)));
+        assert_eq!(row.rate.as_ref().map(|rate| rate.values.clone()), Some(vec![500.0, 500.0, 2000.0]));
+        let latency = row.latency.as_ref().expect("there were answers").summary;
+        assert_eq!((latency.median, latency.p99, latency.p99_9, latency.max), (100.0, 100.0, 3000.0, 3000.0));
+        assert_eq!((latency.count, row.cpu_per_request), (6000, Some(1.5 / 6.0)));
         assert!((row.client_share - 0.1).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_latency_is_one_that_so_many_requests_did_not_exceed() {
-        let thousand: Vec<u64> = (1..=1000).map(|at| at * 1000).collect();
-        assert_eq!(Latency::of(&thousand), Latency { p50: 500.0, p99: 990.0, p99_9: 999.0, max: 1000.0 });
-        assert_eq!(Latency::of(&[7000]), Latency { p50: 7.0, p99: 7.0, p99_9: 7.0, max: 7.0 });
-        assert_eq!(Latency::of(&[]).max, 0.0);
+        let names: Vec<_> = row.series().into_iter().map(|series| series.name).collect();
+        assert_eq!(names[..4], ["requests", "latency", "mayfly over this", "errors"]);
     }
 
     #[test]
@@ -138,7 +130,7 @@ pub(super) mod tests {
         let mut silent = turn([]);
         (silent.outcome.errors, silent.outcome.error) = (7, Some("no answer".to_owned()));
         let row = Row::of("linux", 1, &[turn([]), silent], &[turn([1; 300]), turn([1; 300])]);
-        assert_eq!((row.mayfly_over_this, row.cpu_seconds_per_1000, row.per_second), (None, None, 0.0));
+        assert_eq!((row.mayfly_over_this, row.cpu_per_request, row.per_second()), (None, None, 0.0));
         assert_eq!((row.errors, row.error.as_deref()), (7, Some("no answer")));
     }
 }

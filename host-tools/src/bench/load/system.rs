@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use mayfly_qemu::{Launch, Machine};
-use serde_json::{Value, json};
 
 use super::cpu;
 use super::figures::Turn;
 use super::generator::{Load, Target};
 use crate::bench::client;
+use crate::bench::session::Subject;
 use crate::peer::{Host, Peer, Process};
 
 /// How long a system may take until it answers.
@@ -58,15 +58,16 @@ impl System {
         Ok(Self { name, what, tuned, running, target })
     }
 
-    /// Everything about it but its figures.
-    pub(super) fn description(&self) -> Value {
-        let command = match &self.running {
+    /// Who it is, in a result.
+    pub(super) fn subject(&self) -> Subject {
+        let line = match &self.running {
             Running::Mayfly(machine) => machine.command(),
             Running::Peer(process) => process.command(),
         }
         .to_string();
-        let answer = String::from_utf8_lossy(&self.target.answer);
-        json!({ "name": self.name, "what": self.what, "tuned": self.tuned, "command": command, "answer": answer })
+        let answer = format!("every answer was {:?}", String::from_utf8_lossy(&self.target.answer));
+        let notes = [self.what.clone()].into_iter().chain(self.tuned.iter().cloned()).chain([answer]).collect();
+        Subject { system: self.name.clone(), line, notes }
     }
 
     /// One turn: `connections` connections, opened one after another, then asked on for `duration`.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::figures::{Latency, Row};
+use super::figures::Row;
+use crate::results::{Series, Summary};
 
 /// `Display` writes the table.
 pub(super) struct Table<'a>(pub(super) &'a [Row]);
@@ -26,12 +27,16 @@ impl fmt::Display for Table<'_> {
             "client"
         )?;
         for row in self.0 {
-            let Latency { p50, p99, p99_9, max } = row.latency;
-            write!(out, "{:<13}{:<9}{:>11.0}", row.connections, row.system, row.per_second)?;
+            write!(out, "{:<13}{:<9}{:>11.0}", row.connections, row.system, row.per_second())?;
             write!(out, "{:>8}", row.mayfly_over_this.map_or("–".to_owned(), |ratio| format!("{ratio:.2}")))?;
-            write!(out, "{p50:>9.0}{p99:>9.0}{p99_9:>9.0}{max:>9.0}{:>8}", row.errors)?;
-            // Seconds for a thousand requests are milliseconds for one.
-            write!(out, "{:>10}", row.cpu_seconds_per_1000.map_or("–".to_owned(), |cpu| format!("{cpu:.3}")))?;
+            match &row.latency {
+                Some(Series { summary: Summary { median, p99, p99_9, max, .. }, .. }) => {
+                    write!(out, "{median:>9.0}{p99:>9.0}{p99_9:>9.0}{max:>9.0}")?;
+                }
+                None => write!(out, "{:>9}{:>9}{:>9}{:>9}", "–", "–", "–", "–")?,
+            }
+            write!(out, "{:>8}", row.errors)?;
+            write!(out, "{:>10}", row.cpu_per_request.map_or("–".to_owned(), |cpu| format!("{cpu:.3}")))?;
             writeln!(out, "{:>6.0} %", row.client_share * 100.0)?;
             if let Some(error) = &row.error {
                 writeln!(out, "    the first error: {error}")?;

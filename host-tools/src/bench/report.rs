@@ -1,17 +1,10 @@
-//! All runs of a benchmark, their summary, and both as JSON.
+//! All boots of a benchmark, and what they say together.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::Path;
 
-use anyhow::Context as _;
-use serde::Serialize;
-
-use super::context::Context;
-use super::measure::{Boot, Side};
-use super::statistics::Summary;
+use super::measure::Boot;
 use super::translation::Translation;
-use crate::unfinished::Unfinished;
+use crate::results::{Series, Side, Summary, Unit};
 
 /// How far the parts may be off the whole.
 pub(super) const TOLERANCE: f64 = 0.02;
@@ -25,7 +18,7 @@ pub(super) struct Run {
 }
 
 /// One row of the table: an event over all runs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) name: &'static str,
     /// The guest reached it, not the client.
@@ -37,7 +30,7 @@ pub(super) struct Row {
 }
 
 /// What all runs say together. Times in milliseconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(super) struct Report {
     pub(super) floor: Summary,
     pub(super) rows: Vec<Row>,
@@ -105,36 +98,31 @@ fn rows(runs: &[Run]) -> Vec<Row> {
         .collect()
 }
 
-/// Writes everything to `path`.
-pub(super) fn write_json(path: &Path, context: &Context, runs: &[Run], report: &Report) -> anyhow::Result<()> {
-    let runs: Vec<_> = runs
-        .iter()
-        .map(|run| {
-            let events: BTreeMap<_, _> = run.boot.events.iter().map(|event| (event.name, event.at)).collect();
-            serde_json::json!({
-                "floor": run.floor,
-                "events": events,
-                "accounted": run.boot.accounted,
-                "uncertainty": run.boot.uncertainty,
-            })
-        })
-        .collect();
-    let record = serde_json::json!({
-        "benchmark": "boot", "unit": "ms", "context": context, "summary": report, "runs": runs,
+/// What the runs found, event by event, and what QEMU translated in a boot if it was counted.
+pub(super) fn series(runs: &[Run], translation: Option<Translation>) -> Vec<Series> {
+    let of =
+        |name: &str, value: fn(&Run) -> f64| Series::new(name, Unit::Milliseconds, runs.iter().map(value).collect());
+    let mut names: Vec<(&str, Side)> = Vec::new();
+    for event in runs.iter().flat_map(|run| &run.boot.events) {
+        if !names.contains(&(event.name, event.side)) {
+            names.push((event.name, event.side));
+        }
+    }
+    let events = names.into_iter().map(|(name, side)| {
+        let times = runs.iter().flat_map(|run| &run.boot.events).filter(|event| event.name == name);
+        let series = Series::new(name, Unit::Milliseconds, times.map(|event| event.at).collect())?;
+        Some(Series { side: Some(side), ..series })
     });
-    write(path, &record)
-}
-
-/// Writes a record to `path` as JSON, whole or not at all.
-pub(super) fn write(path: &Path, record: &impl Serialize) -> anyhow::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> anyhow::Result<()> {
-        let (unfinished, mut file) = Unfinished::file(directory)?;
-        serde_json::to_writer_pretty(&mut file, record)?;
-        file.write_all(b"\n")?;
-        Ok(unfinished.finish(path)?)
-    };
-    write().with_context(|| format!("the record cannot be written to {}", path.display()))
+    let checks = [
+        of("floor", |run| run.floor),
+        of("sum of the parts", |run| run.boot.accounted),
+        of("uncertainty of guest times", |run| run.boot.uncertainty),
+    ];
+    let blocks = translation.into_iter().flat_map(|Translation { firmware, kernel }| {
+        [("blocks of the firmware", firmware), ("blocks until the first response", kernel)]
+            .map(|(name, blocks)| Series::new(name, Unit::Count, vec![blocks as f64]))
+    });
+    events.chain(checks).chain(blocks).flatten().collect()
 }
 
 #[cfg(test)]
