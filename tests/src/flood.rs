@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use mayfly_qemu::wire::Wire;
-use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IpProtocol, Ipv4Packet, Ipv4Repr, TcpControl,
-    TcpPacket, TcpRepr, TcpSeqNumber,
+    EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, TcpControl, TcpRepr, TcpSeqNumber,
 };
+
+use crate::ethernet::tcp_packet;
 
 /// The machine's server, as the launcher sets it up.
 const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(10, 0, 2, 15), 8080);
@@ -62,21 +62,11 @@ fn syn(rng: &mut Rng, machine: EthernetAddress) -> Vec<u8> {
         timestamp: None,
         payload: &[],
     };
-    let ip = Ipv4Repr {
-        src_addr: from,
-        dst_addr: SERVER.0,
-        next_header: IpProtocol::Tcp,
-        payload_len: tcp.buffer_len(),
-        hop_limit: 64,
-    };
+    let packet = tcp_packet(from, SERVER.0, &tcp);
     let ethernet = EthernetRepr { src_addr: GATEWAY, dst_addr: machine, ethertype: EthernetProtocol::Ipv4 };
-    let mut bytes = vec![0; ethernet.buffer_len() + ip.buffer_len() + tcp.buffer_len()];
-    let checksums = ChecksumCapabilities::default();
+    let mut bytes = vec![0; ethernet.buffer_len() + packet.len()];
     let mut frame = EthernetFrame::new_unchecked(&mut bytes);
     ethernet.emit(&mut frame);
-    let mut packet = Ipv4Packet::new_unchecked(frame.payload_mut());
-    ip.emit(&mut packet, &checksums);
-    let mut segment = TcpPacket::new_unchecked(packet.payload_mut());
-    tcp.emit(&mut segment, &from.into(), &SERVER.0.into(), &checksums);
+    frame.payload_mut().copy_from_slice(&packet);
     bytes
 }

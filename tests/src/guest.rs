@@ -158,6 +158,19 @@ impl Guest {
         self.settle_with(before.idles + 1, quiet)
     }
 
+    /// Waits for at most `limit` until the machine knows no connection any more, and gives the ledger of then.
+    #[track_caller]
+    pub fn settle_alone(&self, quiet: Duration, limit: Duration) -> Ledger {
+        let deadline = Instant::now() + limit;
+        loop {
+            let ledger = self.settle(quiet);
+            if ledger.connections == 0 {
+                return ledger;
+            }
+            assert!(Instant::now() < deadline, "{} connections are still known", ledger.connections);
+        }
+    }
+
     #[track_caller]
     fn settle_with(&self, idles: u64, quiet: Duration) -> Ledger {
         let left = self.deadline.saturating_duration_since(Instant::now());

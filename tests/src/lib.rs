@@ -7,6 +7,7 @@
 
 pub mod attacks;
 mod client;
+pub mod ethernet;
 mod exchange;
 mod figures;
 mod flood;

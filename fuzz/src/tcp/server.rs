@@ -55,7 +55,7 @@ impl Server {
         if self.open.is_some() {
             return;
         }
-        let answer = self.handshakes.answer(&segment(theirs, Seq(0), Flags::SYN.0, 0, 1000, bytes), self.now);
+        let answer = self.handshakes.answer(&segment(theirs, Seq(0), Flags::SYN.0, 0, 1000, bytes), None, self.now);
         let ack = segment(theirs.plus(1), answer.seq.plus(1), Flags::ACK.0, 0, 1000, bytes);
         let Ending::Open(opening) = self.handshakes.finish(&ack, self.now) else { panic!("a handshake leads nowhere") };
         assert_eq!((opening.receive, opening.send), (theirs.plus(1), answer.seq.plus(1)));

@@ -21,7 +21,7 @@ use mayfly_core::tcp::handshake::{Ending, Handshakes};
 use mayfly_core::tcp::reassembly::{Reassemblies, Reassembly};
 use mayfly_core::tcp::table::Table;
 use mayfly_core::tcp::wheel::Wheel;
-use mayfly_core::tcp::{Connection as Tcp, Flags, Frame, Header, Remote, Segment, State};
+use mayfly_core::tcp::{Connection as Tcp, Flags, Frame, Header, Remote, Segment, Seq, State};
 
 /// Frames taken from the card in one round, so that others get their turn.
 const ROUND: usize = 64;
@@ -185,11 +185,11 @@ impl Server {
 
     fn segment(&mut self, segment: &Segment<'_>, around: &mut Around<'_>, now: u64) {
         let known = if segment.port == PORT { self.table.find(segment.remote) } else { None };
-        let Some(number) = known else { return self.stranger(segment, around, now) };
+        let Some(number) = known else { return self.stranger(segment, None, around, now) };
         let Some(open) = &mut self.open[usize::from(number)] else { return };
-        if segment.flags.has(Flags::SYN) && open.tcp.gives_way_to(segment) {
+        if let Some(used) = open.tcp.gives_way_to(segment) {
             self.forget(number, around.windows);
-            return self.stranger(segment, around, now);
+            return self.stranger(segment, Some(used), around, now);
         }
         let received = open.tcp.receive(segment, now);
         let mut means = around.means(open.source, now);
@@ -227,15 +227,15 @@ impl Server {
         self.settle(number, around, now);
     }
 
-    /// Takes a segment that belongs to no connection.
-    fn stranger(&mut self, segment: &Segment<'_>, around: &mut Around<'_>, now: u64) {
+    /// Takes a segment that belongs to no connection. `used`: see [`Handshakes::answer`].
+    fn stranger(&mut self, segment: &Segment<'_>, used: Option<Seq>, around: &mut Around<'_>, now: u64) {
         let Segment { flags, .. } = *segment;
         if flags.has(Flags::RST) {
             return;
         }
         if segment.port == PORT && flags.has(Flags::SYN) && !flags.has(Flags::ACK) {
             ledger::stamp(Phase::Syn);
-            let answer = self.handshakes.answer(segment, now);
+            let answer = self.handshakes.answer(segment, used, now);
             around.net.send(&answer, 0, &|_| {});
             return;
         }

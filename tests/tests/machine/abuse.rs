@@ -28,14 +28,7 @@ fn boot() -> Guest {
 
 /// Page frames in use once no connection is left.
 fn frames_at_rest(guest: &Guest) -> u64 {
-    let deadline = Instant::now() + RETURN;
-    loop {
-        let ledger = guest.settle(QUIET);
-        if ledger.connections == 0 {
-            return ledger.frames_used;
-        }
-        assert!(Instant::now() < deadline, "{} connections are still known", ledger.connections);
-    }
+    guest.settle_alone(QUIET, RETURN).frames_used
 }
 
 /// Has it abused again and again, by twenty clients or more: after each time the machine is as well as ever, and holds
@@ -263,5 +256,29 @@ fn a_body_that_drips_gets_408_though_it_never_stops() {
     let response = dripping.receive();
     assert_eq!((response.status, response.closes()), (408, true), "{response:?}");
     dripping.expect_end();
+    guest.expect_hello();
+}
+
+#[test]
+fn a_connection_that_nobody_uses_is_closed_in_order_after_a_minute_and_not_before() {
+    /// A minute of a machine whose clocks are said to be ten times as slow as they are.
+    const MINUTE: Duration = Duration::from_secs(6);
+    let launch = Launch::new(images::hello()).icount();
+    let guest = Guest::serving(launch.kernel_argument("tsc_hz=100000000").kernel_argument("lapic_hz=100000000"));
+    let mut connection = guest.connect();
+    let mut ask = |silence| {
+        connection.expect_silence(silence);
+        let asked = Instant::now();
+        assert_eq!(connection.ask(&Request::get("/hello")).status, 200);
+        asked
+    };
+    ask(QUIET);
+    // Counted from the last answer.
+    ask(MINUTE * 2 / 3);
+    let asked = ask(MINUTE * 2 / 3);
+    assert!(connection.has_ended(MINUTE + LATE), "it is still open after {:?}", asked.elapsed());
+    let elapsed = asked.elapsed();
+    println!("closed after {elapsed:?}");
+    assert!(elapsed >= MINUTE, "closed after {elapsed:?}");
     guest.expect_hello();
 }

@@ -26,6 +26,7 @@ mod protections;
 mod randomness;
 mod refuses;
 mod rejects;
+mod share;
 mod sharing;
 mod smuggling;
 mod vanishing;

@@ -10,7 +10,7 @@ use smoltcp::wire::EthernetAddress;
 
 use super::congestion::Congestion;
 use super::rtt::Rtt;
-use super::segment::{Header, MSS, Remote, Segment};
+use super::segment::{Flags, Header, MSS, Remote, Segment};
 use super::seq::Seq;
 
 /// No time is set.
@@ -231,10 +231,11 @@ impl Connection {
         self.end.since(self.una.min(self.end))
     }
 
-    /// Whether the segment that would open a new connection between the same ends is newer than all of this one's, which
-    /// is only waiting for late segments (RFC 9293, 3.10.7.4, TIME-WAIT).
-    pub fn gives_way_to(&self, segment: &Segment<'_>) -> bool {
-        self.state == State::TimeWait && segment.seq.is_after(self.rcv)
+    /// Whether the SYN that would open a new connection between the same ends is newer than all of this one's, which is
+    /// only waiting for late segments (RFC 9293, 3.10.7.4, TIME-WAIT): then, where our stream has ended.
+    pub fn gives_way_to(&self, segment: &Segment<'_>) -> Option<Seq> {
+        let newer = segment.flags.has(Flags::SYN) && segment.seq.is_after(self.rcv);
+        (self.state == State::TimeWait && newer).then_some(self.max)
     }
 
     /// Whether the peer has said nothing for a second: an idle connection that may go for a new one.

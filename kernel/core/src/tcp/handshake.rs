@@ -21,6 +21,8 @@ const PATIENCE: u64 = 4_000_000_000;
 const PERIOD: u64 = 32_000_000_000;
 /// Segment sizes that a cookie can hold; a peer's is rounded down to one.
 const SIZES: [u16; 8] = [64, 536, 1024, 1220, 1360, 1400, 1440, 1460];
+/// How far behind a connection's last place the next one between the same ends begins, at least.
+const REUSE: u32 = 1 << 16;
 /// What the sizes and scales of peers that name none are (RFC 9293, 3.7.1; RFC 7323, 2.2).
 const SIZE: u16 = 536;
 /// Largest scale of a window (RFC 7323, 2.3).
@@ -75,7 +77,10 @@ impl Handshakes {
     }
 
     /// Answers a SYN. Nothing is sent to the peer but the answer until [`Handshakes::finish`] knows that it is there.
-    pub fn answer(&mut self, syn: &Segment<'_>, now: u64) -> Header {
+    ///
+    /// `used` is the last place of the connection that gives way to this one: ours begins behind it (RFC 9293, 3.10.7.4), so
+    /// that nothing late of the old one fits into the new one. The clock alone is slower than a fast stream.
+    pub fn answer(&mut self, syn: &Segment<'_>, used: Option<Seq>, now: u64) -> Header {
         let (size, scale) = syn.offers();
         let scale = scale.map(|scale| scale.min(SCALE_MOST));
         let mss = size.unwrap_or(SIZE);
@@ -92,7 +97,8 @@ impl Handshakes {
             }
             place => {
                 // A clock that ticks every 4 µs, and a secret place to start from (RFC 6528, 3).
-                let ours = Seq(((now >> 12) as u32).wrapping_add((hash >> 32) as u32));
+                let clock = Seq(((now >> 12) as u32).wrapping_add((hash >> 32) as u32));
+                let ours = used.map_or(clock, |used| clock.max(used.plus(REUSE)));
                 let since = now;
                 *place = Some(Half { remote: syn.remote, theirs: syn.seq, ours, mss, scale, since, again: false });
                 ours

@@ -27,7 +27,7 @@ fn segment(from: u32, seq: u32, ack: u32, flags: Flags, options: &[u8]) -> Segme
 }
 
 fn syn(handshakes: &mut Handshakes, from: u32, seq: u32, options: &[u8], now: u64) -> Header {
-    handshakes.answer(&segment(from, seq, 0, Flags::SYN, options), now)
+    handshakes.answer(&segment(from, seq, 0, Flags::SYN, options), None, now)
 }
 
 fn open(ending: Ending) -> Option<Opening> {
@@ -77,6 +77,26 @@ fn a_repeated_syn_gets_the_same_answer() {
     let opening = finish(&mut handshakes, 1, &first, 3 * SECOND).expect("open");
     assert_eq!(opening.rtt, None, "nobody knows which answer was heard");
     assert_eq!((opening.mss, opening.shift), (536, 0), "what a peer has that says nothing");
+}
+
+#[test]
+fn a_connection_that_follows_another_begins_behind_all_that_it_has_sent() {
+    let begin =
+        |used: Option<Seq>, now| Handshakes::new(KEYS).answer(&segment(1, 500, 0, Flags::SYN, &[]), used, now).seq;
+    let clock = begin(None, SECOND);
+    // A stream that is faster than the clock is ahead of it, by less than half of all places.
+    for sent in [1_u32, 1000, 10_000_000, 1 << 30] {
+        let used = clock.plus(sent);
+        let next = begin(Some(used), SECOND);
+        assert!(
+            next.since(used) > u32::from(u16::MAX) && next.since(used) < 1 << 17,
+            "{sent}: {next:?} behind {used:?}"
+        );
+    }
+    // The others are behind it.
+    for left in [1 << 17, 1 << 30] {
+        assert_eq!(begin(Some(Seq(clock.0.wrapping_sub(left))), SECOND), clock);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use mayfly_core::tcp::reassembly::{Reassemblies, Reassembly};
 use mayfly_core::tcp::segment::parse;
 use mayfly_core::tcp::table::Table;
 use mayfly_core::tcp::wheel::Wheel;
-use mayfly_core::tcp::{Connection, Flags, Frame, Header, Local, Segment, State};
+use mayfly_core::tcp::{Connection, Flags, Frame, Header, Local, Segment, Seq, State};
 
 use crate::wire::Random;
 
@@ -126,11 +126,11 @@ impl Server {
 
     fn segment(&mut self, segment: &Segment<'_>, now: u64) {
         let known = if segment.port == self.local.port { self.table.find(segment.remote) } else { None };
-        let Some(number) = known else { return self.stranger(segment, now) };
+        let Some(number) = known else { return self.stranger(segment, None, now) };
         let Some(open) = &mut self.open[usize::from(number)] else { panic!("a name of nobody") };
-        if segment.flags.has(Flags::SYN) && open.tcp.gives_way_to(segment) {
+        if let Some(used) = open.tcp.gives_way_to(segment) {
             self.forget(number);
-            return self.stranger(segment, now);
+            return self.stranger(segment, Some(used), now);
         }
         let received = open.tcp.receive(segment, now);
         open.acked += u64::from(received.acked);
@@ -168,13 +168,13 @@ impl Server {
         self.settle(number, now);
     }
 
-    fn stranger(&mut self, segment: &Segment<'_>, now: u64) {
+    fn stranger(&mut self, segment: &Segment<'_>, used: Option<Seq>, now: u64) {
         if segment.flags.has(Flags::RST) {
             return;
         }
         if segment.port == self.local.port {
             if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK) {
-                let answer = self.handshakes.answer(segment, now);
+                let answer = self.handshakes.answer(segment, used, now);
                 return self.send(&answer, &[]);
             }
             let ending = self.handshakes.finish(segment, now);
