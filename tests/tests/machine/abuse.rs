@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use mayfly_qemu::Launch;
+use mayfly_qemu::wire::Impairments;
 use mayfly_tests::{Guest, Request, images};
 
 /// How long a request may take to arrive: the kernel's limit, and what a busy host adds.
@@ -20,7 +21,11 @@ const LONG: usize = 1 << 20;
 
 /// A machine that has met both functions before.
 fn boot() -> Guest {
-    let guest = Guest::serving(Launch::new(images::all())).within(Duration::from_secs(90));
+    boot_on(Launch::new(images::all()))
+}
+
+fn boot_on(launch: Launch) -> Guest {
+    let guest = Guest::serving(launch).within(Duration::from_secs(90));
     assert_eq!(guest.ask(&Request::post("/echo", vec![b'x'; LONG])).status, 200);
     guest.expect_hello();
     guest
@@ -181,12 +186,17 @@ fn a_client_that_asks_and_does_not_read_is_held_up_and_loses_nothing() {
 fn clients_that_ask_and_never_read_are_forgotten_when_they_leave() {
     const CLIENTS: usize = 20;
     let (long, many) = (Request::post("/echo", vec![b'x'; LONG]).to_bytes(), Request::get("/hello").to_bytes());
-    expect_return(&boot(), |guest| {
+    // QEMU's own network can fail an assertion and end QEMU when a client leaves for whose bytes it has no room.
+    let guest = boot_on(Launch::new(images::all()).wire(Impairments::default()));
+    expect_return(&guest, |guest| {
         for _ in 0..CLIENTS {
             let mut connection = guest.connect();
             connection.send(&long);
             connection.send_until_stuck(&many.repeat(5000), Duration::from_millis(50));
             guest.expect_hello();
+            drop(connection);
+            // How many are there at once decides how much memory is kept for the next such peak.
+            frames_at_rest(guest);
         }
     });
 }
