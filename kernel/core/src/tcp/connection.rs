@@ -232,7 +232,7 @@ impl Connection {
     }
 
     /// Whether the SYN that would open a new connection between the same ends is newer than all of this one's, which is
-    /// only waiting for late segments (RFC 9293, 3.10.7.4, TIME-WAIT): then, where our stream has ended.
+    /// only waiting for late segments (RFC 9293, 3.6.1): then, where our stream has ended.
     pub fn gives_way_to(&self, segment: &Segment<'_>) -> Option<Seq> {
         let newer = segment.flags.has(Flags::SYN) && segment.seq.is_after(self.rcv);
         (self.state == State::TimeWait && newer).then_some(self.max)

@@ -78,8 +78,9 @@ impl Handshakes {
 
     /// Answers a SYN. Nothing is sent to the peer but the answer until [`Handshakes::finish`] knows that it is there.
     ///
-    /// `used` is the last place of the connection that gives way to this one: ours begins behind it (RFC 9293, 3.10.7.4), so
-    /// that nothing late of the old one fits into the new one. The clock alone is slower than a fast stream.
+    /// `used` is the last place of the connection that gives way to this one: ours begins behind it (RFC 9293, 3.6.1), so
+    /// that nothing late of the old one fits into the new one. The clock alone is slower than a fast stream. A cookie has no
+    /// room for this.
     pub fn answer(&mut self, syn: &Segment<'_>, used: Option<Seq>, now: u64) -> Header {
         let (size, scale) = syn.offers();
         let scale = scale.map(|scale| scale.min(SCALE_MOST));

@@ -37,6 +37,20 @@ fn we_end_first_and_wait_for_late_segments() {
 }
 
 #[test]
+fn a_connection_that_waits_for_late_segments_gives_way_to_a_newer_syn_and_tells_where_it_has_ended() {
+    let mut talk = Talk::new();
+    talk.tcp.write(100);
+    talk.closes();
+    talk.hear(ACK, 0, 101, 50);
+    assert_eq!(talk.gives_way_to(Flags::SYN, 1000), None, "it is open");
+    talk.hear(FIN, 50, 101, 0);
+    assert_eq!(talk.state(), State::TimeWait);
+    assert_eq!(talk.gives_way_to(Flags::SYN, 51), None, "it is as old as the last");
+    assert_eq!(talk.gives_way_to(ACK, 52), None, "it opens nothing");
+    assert_eq!(talk.gives_way_to(Flags::SYN, 52), Some(101), "with the place of the FIN");
+}
+
+#[test]
 fn both_end_at_once() {
     let mut talk = Talk::new();
     talk.closes();

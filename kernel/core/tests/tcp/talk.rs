@@ -88,7 +88,17 @@ impl Talk {
     /// The same, but no more than `most` bytes are taken.
     pub(crate) fn hear_taking(&mut self, flags: Flags, seq: i32, ack: i32, len: usize, most: usize) -> (usize, usize) {
         let payload = vec![7; len];
-        let segment = Segment {
+        let segment = self.segment(flags, seq, ack, &payload);
+        let received = self.tcp.receive(&segment, self.now);
+        let taken = received.data.len().min(most);
+        if !received.data.is_empty() {
+            self.tcp.took(taken as u32, self.now);
+        }
+        (taken, received.later.map_or(0, |(_, data)| data.len()))
+    }
+
+    fn segment<'a>(&self, flags: Flags, seq: i32, ack: i32, payload: &'a [u8]) -> Segment<'a> {
+        Segment {
             hardware: self.hardware,
             remote: REMOTE,
             port: LOCAL.port,
@@ -97,14 +107,13 @@ impl Talk {
             flags,
             window: self.window,
             options: &[],
-            payload: &payload,
-        };
-        let received = self.tcp.receive(&segment, self.now);
-        let taken = received.data.len().min(most);
-        if !received.data.is_empty() {
-            self.tcp.took(taken as u32, self.now);
+            payload,
         }
-        (taken, received.later.map_or(0, |(_, data)| data.len()))
+    }
+
+    /// If the connection gives way to a new one whose first segment is at this place: where its own stream has ended.
+    pub(crate) fn gives_way_to(&self, flags: Flags, seq: i32) -> Option<u32> {
+        self.tcp.gives_way_to(&self.segment(flags, seq, 0, &[])).map(|used| used.since(OURS))
     }
 
     /// The peer acknowledges.
