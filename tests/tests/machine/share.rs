@@ -2,6 +2,7 @@
 //! shows the machine one address only, so the test plays all clients itself.
 
 use std::net::Ipv4Addr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mayfly_qemu::Launch;
@@ -105,6 +106,8 @@ fn who_holds_its_share_of_connections_makes_room_itself_and_others_get_in() {
     const OTHERS: u8 = 8;
     /// Addresses are counted in 256 groups, and nobody knows which: so many of the others may be in the greedy one's.
     const UNLUCKY: usize = 2;
+    /// A connection may go for another when it was idle for a second.
+    const IDLE: Duration = Duration::from_millis(1200);
     /// The first port of each.
     const PORT: u16 = 1024;
     let greedy = Ipv4Addr::new(198, 18, 0, 1);
@@ -112,6 +115,7 @@ fn who_holds_its_share_of_connections_makes_room_itself_and_others_get_in() {
     let mut clients = Clients::boot(Launch::new(images::hello()).memory_mib(16));
     // The first to come would be the first to go, if it did not matter whose they are.
     others.clone().for_each(|other| clients.connect_and_ask((other, PORT)));
+    thread::sleep(IDLE);
     (0..GREEDY).for_each(|at| clients.connect_and_ask((greedy, PORT + at)));
     let open = clients.wire.guest().settle(Duration::from_millis(20)).connections;
     println!("{open} connections are open, {} were ended", clients.ended.len());
