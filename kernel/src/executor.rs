@@ -110,8 +110,7 @@ impl Executor {
     pub(crate) fn serve(mut self) -> ! {
         ledger::stamp_once(Phase::Listening);
         loop {
-            self.promise();
-            let drained = self.with_server(Server::receive);
+            let nothing_came = self.with_server(Server::receive);
             self.begin_short();
             // One after another, so that the next can have the instance of the one before.
             while self.new.is_empty()
@@ -120,8 +119,14 @@ impl Executor {
                 self.begin(event);
             }
             match self.share.next(!self.new.is_empty(), !self.long.is_empty()) {
-                Some(line) => self.run(line),
-                None if drained => self.idle(),
+                Some(line) => {
+                    self.run(line);
+                    self.promise();
+                }
+                None if nothing_came => {
+                    self.idle();
+                    continue;
+                }
                 None => {}
             }
             self.do_due();
@@ -181,8 +186,10 @@ impl Executor {
                 ledger::idle(self.busy);
                 cpu::wait();
             });
+            return self.awake_since = cpu::ticks();
         }
         self.awake_since = cpu::ticks();
+        self.do_due();
     }
 
     /// Begins an event, or lets it wait for memory, or answers that there is none.

@@ -84,7 +84,7 @@ impl<'a> Image<'a> {
     pub fn find(&self, route: &[u8]) -> Option<Function<'a>> {
         let mut key = [0; ROUTE_MAX];
         key.get_mut(..route.len())?.copy_from_slice(route);
-        let index = self.records.binary_search_by(|record| record[..ROUTE_MAX].cmp(&key)).ok()?;
+        let index = self.records.binary_search_by(|record| words(&record[..ROUTE_MAX]).cmp(words(&key))).ok()?;
         // A zero at its end makes a route equal to a shorter one's padding.
         self.function(index).filter(|_| route.last().is_some_and(|last| *last != 0))
     }
@@ -93,6 +93,11 @@ impl<'a> Image<'a> {
     pub fn function(&self, index: usize) -> Option<Function<'a>> {
         Some(Function { image: *self, record: self.records.get(index)?, index })
     }
+}
+
+/// Bytes as numbers that have the same order: the first one mostly decides.
+fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    bytes.as_chunks().0.iter().map(|word| u64::from_be_bytes(*word))
 }
 
 /// A function of the bundle, its record not yet checked.

@@ -13,7 +13,8 @@ use core::mem::{replace, take};
 use mayfly_abi::domain::HEAD_MAX;
 use mayfly_abi::ledger::Phase;
 use mayfly_core::http::answer::Answer;
-use mayfly_core::http::{Method, Reject, head};
+use mayfly_core::http::head::{self, Head};
+use mayfly_core::http::{Method, Reject};
 use mayfly_core::tcp::connection::WINDOW;
 
 const SECOND: u64 = 1_000_000_000;
@@ -21,8 +22,8 @@ const SECOND: u64 = 1_000_000_000;
 const IDLE: u64 = 60 * SECOND;
 /// for a head that has begun, for the next bytes of a body,
 const REQUEST: u64 = 10 * SECOND;
-/// for each byte of a body on the average, beyond those: a kilobyte a second,
-const BODY_BYTE: u64 = SECOND / 1024;
+/// for each byte of a body or of an answer on the average, beyond the others: a kilobyte a second,
+const BYTE: u64 = SECOND / 1024;
 /// for the next bytes of an answer to be taken,
 const READ: u64 = 30 * SECOND;
 /// and to close after we did.
@@ -31,6 +32,8 @@ const LINGER: u64 = 2 * SECOND;
 const LINGER_BYTES: usize = 4 << 20;
 /// Answers that may wait for a client to take them before its next request is looked at.
 const AHEAD: usize = 8;
+/// Longest head that is kept for the next request to be compared with.
+const KNOWN: usize = 256;
 
 enum State {
     /// Waiting for a request, or for the rest of its head.
@@ -62,7 +65,9 @@ pub(crate) struct Connection {
     /// Bytes that arrived and were not needed yet: part of a head, or what was sent ahead.
     input: Vec<u8>,
     /// Answers that the client has not taken whole, in order. Mostly one.
-    outgoing: Vec<Outgoing>,
+    outgoing: VecDeque<Outgoing>,
+    /// When the client is to have all of them; every byte that it takes puts that off.
+    until: u64,
     /// Bytes added to them since the last time that somebody asked.
     written: u32,
     /// Of the request at hand.
@@ -70,6 +75,8 @@ pub(crate) struct Connection {
     keep_alive: bool,
     /// When its patience ends, counted from the last progress.
     deadline: u64,
+    /// The last head that was not too long, and what it says. Who asks again mostly asks in the same words.
+    known: Option<(Vec<u8>, Head)>,
 }
 
 impl Connection {
@@ -78,11 +85,13 @@ impl Connection {
         Self {
             state: State::Head { searched: 0 },
             input: Vec::new(),
-            outgoing: Vec::new(),
+            outgoing: VecDeque::new(),
+            until: 0,
             written: 0,
             head_only: false,
             keep_alive: false,
             deadline: now + REQUEST,
+            known: None,
         }
     }
 
@@ -138,9 +147,10 @@ impl Connection {
 
     /// The client has `len` more bytes of its answers.
     pub(crate) fn acknowledged(&mut self, len: u32, means: &mut Means<'_>) {
+        self.until += u64::from(len) * BYTE;
         let mut len = len as usize;
         while len > 0
-            && let Some(first) = self.outgoing.first_mut()
+            && let Some(first) = self.outgoing.front_mut()
         {
             let now = len.min(first.len());
             first.advance(now);
@@ -150,7 +160,7 @@ impl Connection {
             }
         }
         if !self.outgoing.is_empty() {
-            self.deadline = means.now + READ;
+            self.wait_for_reader(means.now);
         } else {
             match self.state {
                 State::Head { .. } => self.wait_for_head(means.now),
@@ -225,7 +235,7 @@ impl Connection {
                     if known == 0 {
                         self.deadline = means.now + REQUEST;
                     }
-                    match head::parse(rest, known) {
+                    match self.parse(rest, known) {
                         Ok(Some((head, len))) => {
                             at += len;
                             self.head_only = head.method == Method::Head;
@@ -237,7 +247,7 @@ impl Connection {
                                 }
                                 Ok(incoming) => {
                                     if incoming.awaits_leave() && rest.len() == len {
-                                        self.send(Outgoing::leave());
+                                        self.send(Outgoing::leave(), means.now);
                                     }
                                     self.state = State::Body { incoming, until: means.now + REQUEST };
                                 }
@@ -255,7 +265,7 @@ impl Connection {
                     Ok((used, whole)) => {
                         at += used;
                         if used > 0 {
-                            *until += used as u64 * BODY_BYTE;
+                            *until += used as u64 * BYTE;
                             self.deadline = (means.now + REQUEST).min(*until);
                         }
                         if whole && let State::Body { incoming, .. } = replace(&mut self.state, State::Running) {
@@ -276,6 +286,23 @@ impl Connection {
                 State::Broken => return bytes.len(),
             }
         }
+    }
+
+    /// The head at the start of `input`: [`head::parse`], unless it is known already.
+    fn parse(&mut self, input: &[u8], searched: usize) -> Result<Option<(Head, usize)>, Reject> {
+        if let Some((bytes, head)) = &self.known
+            && input.starts_with(bytes)
+        {
+            return Ok(Some((*head, bytes.len())));
+        }
+        let parsed = head::parse(input, searched)?;
+        if let Some((head, len)) = parsed
+            && len <= KNOWN
+            && !heap::is_crowded()
+        {
+            self.known = Some((input[..len].to_vec(), head));
+        }
+        Ok(parsed)
     }
 
     /// Has a request run that is whole.
@@ -300,18 +327,21 @@ impl Connection {
 
     /// Sends the answer to the request at hand; then comes the next one, or the end.
     fn reply(&mut self, answer: Outgoing, now: u64) {
-        self.send(answer);
+        self.send(answer, now);
         if self.keep_alive {
             self.state = State::Head { searched: 0 };
-            self.deadline = now + READ;
+            self.wait_for_reader(now);
         } else {
             self.close(now);
         }
     }
 
-    fn send(&mut self, answer: Outgoing) {
+    fn send(&mut self, answer: Outgoing, now: u64) {
+        if self.outgoing.is_empty() {
+            self.until = now + READ;
+        }
         self.written += answer.len() as u32;
-        self.outgoing.push(answer);
+        self.outgoing.push_back(answer);
     }
 
     fn refuse(&mut self, stop: Stop, means: &Means<'_>) {
@@ -348,15 +378,22 @@ impl Connection {
         self.deadline = now + if self.input.is_empty() { IDLE } else { REQUEST };
     }
 
+    fn wait_for_reader(&mut self, now: u64) {
+        self.deadline = (now + READ).min(self.until);
+    }
+
     fn close(&mut self, now: u64) {
         self.input = Vec::new();
         self.state = State::Closing { thrown: 0 };
-        self.deadline = now + if self.outgoing.is_empty() { LINGER } else { READ };
+        if self.outgoing.is_empty() {
+            self.deadline = now + LINGER;
+        } else {
+            self.wait_for_reader(now);
+        }
     }
 
-    /// There is one.
     fn drop_first(&mut self, windows: &mut Windows) {
-        if let Some(window) = self.outgoing.remove(0).into_window() {
+        if let Some(window) = self.outgoing.pop_front().and_then(Outgoing::into_window) {
             windows.keep_response(window);
         }
     }

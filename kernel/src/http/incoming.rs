@@ -130,9 +130,6 @@ impl Incoming {
     /// Takes bytes that have arrived: how many of them belong to the body, and whether it is whole. While invocations hold all
     /// memory it takes none, and the client has to wait.
     pub(crate) fn receive(&mut self, bytes: &[u8], catalog: &mut Catalog) -> Result<(usize, bool), Stop> {
-        if self.is_whole() {
-            return Ok((0, true));
-        }
         if bytes.is_empty() || !self.has_room(catalog)? {
             return Ok((0, false));
         }

@@ -113,13 +113,13 @@ impl Server {
         }
     }
 
-    /// Takes what the card received: at most a round, so false means that there may be more.
+    /// Takes what the card received, at most a round. Whether there was nothing.
     pub(crate) fn receive(&mut self, around: &mut Around<'_>) -> bool {
         around.net.acknowledge();
         let mut now = 0;
-        for _ in 0..ROUND {
-            let Some(frame) = around.net.receive() else { return true };
-            if now == 0 {
+        for taken in 0..ROUND {
+            let Some(frame) = around.net.receive() else { return taken == 0 };
+            if taken == 0 {
                 now = nanos();
             }
             match around.net.parse(&frame) {
