@@ -99,24 +99,29 @@ impl Catalog {
         })
     }
 
-    /// The function that a route leads to: its index, and its limits if the record holds.
-    pub(crate) fn find(&self, route: &[u8]) -> Option<(usize, Result<Limits, RecordError>)> {
-        let found = self.image.find(route)?;
-        let index = found.index();
-        let limits = match self.place(index) {
-            Some(place) => Ok(self.at(place).plan.limits),
-            None => found.check().map(|plan| plan.limits),
-        };
-        Some((index, limits))
+    /// The index of the function that a route leads to.
+    pub(crate) fn find(&self, route: &[u8]) -> Option<usize> {
+        self.image.find(route).map(|function| function.index())
     }
 
-    /// The plan of a function that was found.
-    pub(crate) fn plan(&self, index: usize) -> Plan<'static> {
-        match (self.place(index), self.image.function(index)) {
-            (Some(place), _) => self.at(place).plan,
-            (None, Some(function)) => function.check().unwrap_or_else(|error| panic!("the image has changed: {error}")),
-            (None, None) => panic!("function {index} was never found"),
+    /// The limits of a function that was found, if its record holds.
+    pub(crate) fn limits(&self, index: usize) -> Result<Limits, RecordError> {
+        match self.place(index) {
+            Some(place) => Ok(self.at(place).plan.limits),
+            None => self.check(index).map(|plan| plan.limits),
         }
+    }
+
+    /// The plan of a function whose record holds.
+    pub(crate) fn plan(&self, index: usize) -> Plan<'static> {
+        match self.place(index) {
+            Some(place) => self.at(place).plan,
+            None => self.check(index).unwrap_or_else(|error| panic!("the image has changed: {error}")),
+        }
+    }
+
+    fn check(&self, index: usize) -> Result<Plan<'static>, RecordError> {
+        self.image.function(index).unwrap_or_else(|| panic!("function {index} was never found")).check()
     }
 
     /// The most frames that an invocation of a function can come to need.

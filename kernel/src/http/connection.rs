@@ -48,6 +48,9 @@ enum State {
     Broken,
 }
 
+/// A head, its length, and the function that it asks for.
+type Asked = (Head, usize, Option<usize>);
+
 /// What requests are made with.
 pub(crate) struct Means<'a> {
     pub(crate) catalog: &'a mut Catalog,
@@ -75,8 +78,15 @@ pub(crate) struct Connection {
     keep_alive: bool,
     /// When its patience ends, counted from the last progress.
     deadline: u64,
-    /// The last head that was not too long, and what it says. Who asks again mostly asks in the same words.
-    known: Option<(Vec<u8>, Head)>,
+    /// The last head that was not too long. Who asks again mostly asks in the same words.
+    known: Option<Known>,
+}
+
+/// What the bytes of a head say, and which function they lead to.
+struct Known {
+    bytes: Vec<u8>,
+    head: Head,
+    function: Option<usize>,
 }
 
 impl Connection {
@@ -97,8 +107,12 @@ impl Connection {
 
     /// When [`Connection::expire`] is due, in nanoseconds.
     pub(crate) fn deadline(&self) -> u64 {
-        let waits_for_function = matches!(self.state, State::Running) && self.outgoing.is_empty();
-        if waits_for_function { u64::MAX } else { self.deadline }
+        if self.awaits_function() { u64::MAX } else { self.deadline }
+    }
+
+    /// Whether all that is under way is a request that the function has.
+    pub(crate) fn awaits_function(&self) -> bool {
+        matches!(self.state, State::Running) && self.outgoing.is_empty()
     }
 
     /// Whether nothing is under way: the client could ask on another connection just as well.
@@ -235,12 +249,12 @@ impl Connection {
                     if known == 0 {
                         self.deadline = means.now + REQUEST;
                     }
-                    match self.parse(rest, known) {
-                        Ok(Some((head, len))) => {
+                    match self.parse(rest, known, means.catalog) {
+                        Ok(Some((head, len, function))) => {
                             at += len;
                             self.head_only = head.method == Method::Head;
                             self.keep_alive = head.keep_alive;
-                            match Incoming::open(&head, &rest[..len], means.catalog, means.windows) {
+                            match Incoming::open(function, &head, &rest[..len], means.catalog, means.windows) {
                                 Ok(incoming) if incoming.is_whole() => {
                                     self.run(incoming, means);
                                     return at;
@@ -288,21 +302,20 @@ impl Connection {
         }
     }
 
-    /// The head at the start of `input`: [`head::parse`], unless it is known already.
-    fn parse(&mut self, input: &[u8], searched: usize) -> Result<Option<(Head, usize)>, Reject> {
-        if let Some((bytes, head)) = &self.known
+    /// The head at the start of `input`, its length, and the function that it asks for: [`head::parse`], unless it is known.
+    #[inline]
+    fn parse(&mut self, input: &[u8], searched: usize, catalog: &Catalog) -> Result<Option<Asked>, Reject> {
+        if let Some(Known { bytes, head, function }) = &self.known
             && input.starts_with(bytes)
         {
-            return Ok(Some((*head, bytes.len())));
+            return Ok(Some((*head, bytes.len(), *function)));
         }
-        let parsed = head::parse(input, searched)?;
-        if let Some((head, len)) = parsed
-            && len <= KNOWN
-            && !heap::is_crowded()
-        {
-            self.known = Some((input[..len].to_vec(), head));
+        let Some((head, len)) = head::parse(input, searched)? else { return Ok(None) };
+        let function = catalog.find(head.route.of(input));
+        if len <= KNOWN && !heap::is_crowded() {
+            self.known = Some(Known { bytes: input[..len].to_vec(), head, function });
         }
-        Ok(parsed)
+        Ok(Some((head, len, function)))
     }
 
     /// Has a request run that is whole.

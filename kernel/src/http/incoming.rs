@@ -63,17 +63,19 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    /// Finds the function that `head` asks for and opens a window with the head, and what the function finds first in it.
-    pub(crate) fn open(head: &Head, bytes: &[u8], catalog: &mut Catalog, windows: &mut Windows) -> Result<Self, Stop> {
-        let (route, _) = head::route(head.path.of(bytes));
-        let (function, limits) = match catalog.find(route) {
-            None => {
-                let bodyless = matches!(head.framing, Framing::None | Framing::Length(0));
-                return Err(Stop::NotFound { keep_alive: head.keep_alive && bodyless });
-            }
-            Some((_, Err(error))) => return Err(Stop::Damaged(error)),
-            Some((function, Ok(limits))) => (function, limits),
+    /// Opens a window with the head of a request for a function, and what that finds first in it.
+    pub(crate) fn open(
+        function: Option<usize>,
+        head: &Head,
+        bytes: &[u8],
+        catalog: &mut Catalog,
+        windows: &mut Windows,
+    ) -> Result<Self, Stop> {
+        let Some(function) = function else {
+            let bodyless = matches!(head.framing, Framing::None | Framing::Length(0));
+            return Err(Stop::NotFound { keep_alive: head.keep_alive && bodyless });
         };
+        let limits = catalog.limits(function).map_err(Stop::Damaged)?;
         let rest = match head.framing {
             Framing::None => Rest::Bytes(0),
             Framing::Length(len) if len > u64::from(limits.request) => return Err(Stop::TooLarge(limits.request)),
@@ -90,7 +92,7 @@ impl Incoming {
         let span = |start: u16, len: u16| Span { offset: REQUEST_BYTES as u32 + u32::from(start), len: len.into() };
         let whole = |of: head::Span| span(of.start, of.len);
         // Of the path, what lies below the route and its slash. `OPTIONS *` has a shorter one, but no route either.
-        let route_len = 1 + route.len() as u16;
+        let route_len = 1 + head.route.len;
         let first = RequestHead {
             abi_version: ABI_VERSION,
             response_limit: limits.response,

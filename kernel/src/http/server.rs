@@ -303,6 +303,13 @@ impl Server {
     /// Does for a connection what can be done now: its next request, what is to be sent, its timer, its end.
     fn settle(&mut self, number: u16, around: &mut Around<'_>, now: u64) {
         let Some(open) = &mut self.open[usize::from(number)] else { return };
+        if !open.untimed {
+            open.untimed = true;
+            self.untimed.push(number);
+        }
+        if open.http.awaits_function() && !open.tcp.may_transmit() && open.tcp.state() == State::Open {
+            return;
+        }
         if open.http.has_kept() {
             open.http.resume(&mut around.means(open.source, now));
         }
@@ -325,11 +332,7 @@ impl Server {
             self.blocked.push_back(number);
         }
         if open.tcp.state() == State::Closed && !open.blocked {
-            return self.forget(number, around.windows);
-        }
-        if !open.untimed {
-            open.untimed = true;
-            self.untimed.push(number);
+            self.forget(number, around.windows);
         }
     }
 

@@ -52,10 +52,13 @@ impl Window {
     }
 
     /// The page with number `index`, made if it is not there.
+    #[inline]
     fn page_mut(&mut self, index: usize) -> Result<&mut Page, OutOfFrames> {
-        if index == 0 {
-            return Ok(&mut self.0.first);
-        }
+        if index == 0 { Ok(&mut self.0.first) } else { self.further_page_mut(index) }
+    }
+
+    #[inline(never)]
+    fn further_page_mut(&mut self, index: usize) -> Result<&mut Page, OutOfFrames> {
         while self.0.more_tables.len() < index / TABLE_PAGES {
             self.0.more_tables.push(Table::new().ok_or(OutOfFrames)?);
         }

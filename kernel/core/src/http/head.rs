@@ -61,6 +61,8 @@ pub struct Head {
     pub method_name: Span,
     /// The target's path without query: starts with `/`, or is `*` for `OPTIONS *`. UTF-8, not percent-decoded.
     pub path: Span,
+    /// The path's first segment, without slashes: see [`route`].
+    pub route: Span,
     /// What follows `?` in the target, without it. UTF-8, not percent-decoded.
     pub query: Span,
     /// The header lines, each with its CR LF, without the empty line at the end.
@@ -131,11 +133,14 @@ fn read(input: &[u8]) -> Result<(Head, usize), Reject> {
     } else {
         split_target(method, &input[target_start..target_end], target_start)?
     };
+    let route_len = route(path.of(input)).0.len();
     let framing = fields.framing(version)?;
     let head = Head {
         method,
         method_name: Span::new(start, method_end),
         path,
+        // Empty where there is no slash in front of it.
+        route: Span { start: path.start + u16::from(route_len > 0), len: route_len as u16 },
         query,
         headers: Span::new(headers_start, headers_end),
         framing,

@@ -23,9 +23,11 @@ const USUAL: &[u8; 41] = b"content-type: text/plain; charset=utf-8\r\n";
 pub fn write_head(room: &mut [u8], headers_len: usize, status: u16, body_len: u64, keep_alive: bool) -> usize {
     // From its end to its start, so that no length has to be known before.
     let mut at = room.len();
-    prepend(room, &mut at, if keep_alive { b"Connection: keep-alive\r\n\r\n" } else { b"Connection: close\r\n\r\n" });
-    if !matches!(status, 204 | 304) {
-        prepend(room, &mut at, b"\r\n");
+    let end: &[u8] = if keep_alive { b"\r\nConnection: keep-alive\r\n\r\n" } else { b"\r\nConnection: close\r\n\r\n" };
+    if matches!(status, 204 | 304) {
+        prepend(room, &mut at, &end[2..]);
+    } else {
+        prepend(room, &mut at, end);
         prepend_decimal(room, &mut at, body_len);
         prepend(room, &mut at, b"Content-Length: ");
     }
