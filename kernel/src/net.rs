@@ -57,8 +57,8 @@ impl Net {
     }
 
     /// Our end of every connection.
-    pub(crate) fn local(&self) -> Local {
-        self.local
+    pub(crate) fn local(&self) -> &Local {
+        &self.local
     }
 
     /// Takes the card's interrupt back, if there was one. Before each round of receiving.
@@ -119,10 +119,10 @@ impl Net {
     /// Sends a segment whose `len` bytes of data are written by `fill`. Lost if the card is busy.
     // For any `fill`, so that the CPU sees it only once.
     pub(crate) fn send(&mut self, header: &Header, len: usize, fill: &dyn Fn(&mut [u8])) {
-        let local = self.local;
+        let local = &self.local;
         self.nic.send(header.len() + len, Some(CHECKSUM), |frame, offload| {
             fill(&mut frame[header.len()..]);
-            header.emit(frame, &local, offload);
+            header.emit(frame, local, offload);
         });
     }
 

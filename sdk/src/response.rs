@@ -33,9 +33,7 @@ impl Response {
 
     /// Status 200 and text: a string, `format_args!(…)`, or whatever else can be displayed.
     pub fn text(text: impl fmt::Display) -> Self {
-        let mut response = Self::status(200);
-        response.add_text(text);
-        response
+        Self::status(200).with_text(text)
     }
 
     /// Status 200 and bytes of no particular type.
@@ -47,11 +45,12 @@ impl Response {
         Self { status, headers, body, content_type: None, error: None }
     }
 
-    fn add_text(&mut self, text: impl fmt::Display) {
+    fn with_text(mut self, text: impl fmt::Display) -> Self {
         self.content_type = Some("text/plain; charset=utf-8");
-        if fmt::write(self, format_args!("{text}")).is_err() {
+        if fmt::write(&mut self, format_args!("{text}")).is_err() {
             self.error.get_or_insert(ResponseError::Format);
         }
+        self
     }
 
     fn with_bytes(mut self, bytes: &[u8]) -> Self {
@@ -111,16 +110,9 @@ impl Response {
         if self.body.push(bytes) {
             return Ok(());
         }
-        Err(self.body_too_long())
-    }
-
-    // Kept apart: what almost never happens costs those writes nothing that fit.
-    #[cold]
-    #[inline(never)]
-    fn body_too_long(&mut self) -> ResponseError {
         let error = ResponseError::BodyTooLong { limit: self.body.capacity() };
         self.error.get_or_insert(error);
-        error
+        Err(error)
     }
 
     /// The response, if all that was added to it is in it.

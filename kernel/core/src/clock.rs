@@ -57,6 +57,6 @@ impl Rate {
 }
 
 fn scale(value: u64, factor: u64, shift: u32) -> u64 {
-    let scaled = (u128::from(value) * u128::from(factor)) >> shift;
-    u64::try_from(scaled).unwrap_or(u64::MAX)
+    let product = u128::from(value) * u128::from(factor);
+    if (product >> 64) as u64 >> shift == 0 { (product >> shift) as u64 } else { u64::MAX }
 }

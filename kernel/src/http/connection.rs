@@ -145,8 +145,9 @@ impl Connection {
 
     /// Copies bytes of its answers, from `offset` behind the first that the client does not have.
     pub(crate) fn read(&self, mut offset: usize, out: &mut [u8]) {
-        let mut done = 0;
-        for answer in &self.outgoing {
+        let (mut done, mut at) = (0, 0);
+        while let Some(answer) = self.outgoing.get(at) {
+            at += 1;
             if offset >= answer.len() {
                 offset -= answer.len();
                 continue;
@@ -185,6 +186,7 @@ impl Connection {
     }
 
     /// Takes bytes that have arrived, as many as it can: how many. A request that is complete becomes an event.
+    #[inline(always)]
     pub(crate) fn receive(&mut self, data: &[u8], means: &mut Means<'_>) -> usize {
         if self.input.is_empty() {
             let used = self.process(data, means);
@@ -319,6 +321,7 @@ impl Connection {
     }
 
     /// Has a request run that is whole.
+    #[inline(always)]
     fn run(&mut self, incoming: Incoming, means: &mut Means<'_>) {
         ledger::stamp(Phase::Request);
         self.state = State::Running;
@@ -339,6 +342,7 @@ impl Connection {
     }
 
     /// Sends the answer to the request at hand; then comes the next one, or the end.
+    #[inline(always)]
     fn reply(&mut self, answer: Outgoing, now: u64) {
         self.send(answer, now);
         if self.keep_alive {

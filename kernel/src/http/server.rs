@@ -83,12 +83,11 @@ impl Around<'_> {
 impl Open {
     /// Sends what may be sent. False if the card has no room for more.
     fn transmit(&mut self, net: &mut Net, now: u64) -> bool {
-        let local = net.local();
         while self.tcp.may_transmit() {
             if !net.is_ready() {
                 return false;
             }
-            let Some(segment) = self.tcp.transmit(&local, now) else { break };
+            let Some(segment) = self.tcp.transmit(net.local(), now) else { break };
             let http = &self.http;
             net.send(&segment.header, segment.len as usize, &|out| http.read(segment.offset as usize, out));
         }

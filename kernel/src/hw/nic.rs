@@ -182,11 +182,15 @@ impl Nic {
     }
 
     /// Whether a frame can be sent now. Buffers that the card is done with are only asked for when no other is left.
+    #[inline]
     pub(crate) fn is_ready(&mut self) -> bool {
-        if self.spare.is_none() {
-            let done = |(number, _, buffer)| (number, buffer);
-            self.spare = self.sender.introduce(false).or_else(|| self.sender.take().map(done));
-        }
+        self.spare.is_some() || self.find_spare()
+    }
+
+    #[inline(never)]
+    fn find_spare(&mut self) -> bool {
+        let done = |(number, _, buffer)| (number, buffer);
+        self.spare = self.sender.introduce(false).or_else(|| self.sender.take().map(done));
         self.spare.is_some()
     }
 
