@@ -143,9 +143,11 @@ impl Catalog {
 
     /// The place of a function, which is in use from now on.
     fn enter(&mut self, index: usize) -> usize {
-        if let Some(place) = self.place(index) {
-            return place;
-        }
+        self.place(index).unwrap_or_else(|| self.add(index))
+    }
+
+    #[inline(never)]
+    fn add(&mut self, index: usize) -> usize {
         let plan = self.plan(index);
         let template = if plan.init.is_none() { Some(Template::new(plan.heap_pages)) } else { None };
         let function = Function { plan, template, idle: Vec::new(), instances: 0, waiting: VecDeque::new() };

@@ -41,7 +41,7 @@ impl Windows {
     }
 }
 
-#[inline(always)]
+#[inline]
 fn keep(stock: &mut Vec<Window>, mut window: Window, verify: bool) {
     if stock.len() < KEPT {
         window.clear();

@@ -19,7 +19,7 @@ pub struct Response {
     status: u16,
     headers: Area,
     body: Area,
-    /// The content type that is sent unless a header has set another one.
+    /// The header line that is sent unless a header has set another content type.
     content_type: Option<&'static str>,
     error: Option<ResponseError>,
 }
@@ -46,7 +46,7 @@ impl Response {
     }
 
     fn with_text(mut self, text: impl fmt::Display) -> Self {
-        self.content_type = Some("text/plain; charset=utf-8");
+        self.content_type = Some("content-type: text/plain; charset=utf-8\r\n");
         if fmt::write(&mut self, format_args!("{text}")).is_err() {
             self.error.get_or_insert(ResponseError::Format);
         }
@@ -54,7 +54,7 @@ impl Response {
     }
 
     fn with_bytes(mut self, bytes: &[u8]) -> Self {
-        self.content_type = Some("application/octet-stream");
+        self.content_type = Some("content-type: application/octet-stream\r\n");
         // The response remembers what went wrong.
         let _ = self.write_bytes(bytes);
         self
@@ -125,11 +125,10 @@ impl Response {
 
     /// The response with its content type in place, ready to go.
     fn finish(mut self) -> Result<Self, ResponseError> {
-        if let Some(content_type) = self.content_type {
-            let line = [b"content-type: ", content_type.as_bytes(), b"\r\n"];
-            if !line.into_iter().all(|part| self.headers.push(part)) {
-                return Err(self.error.unwrap_or(ResponseError::HeadersTooLong));
-            }
+        if let Some(line) = self.content_type
+            && !self.headers.push(line.as_bytes())
+        {
+            return Err(self.error.unwrap_or(ResponseError::HeadersTooLong));
         }
         self.check()
     }

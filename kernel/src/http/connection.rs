@@ -186,7 +186,7 @@ impl Connection {
     }
 
     /// Takes bytes that have arrived, as many as it can: how many. A request that is complete becomes an event.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn receive(&mut self, data: &[u8], means: &mut Means<'_>) -> usize {
         if self.input.is_empty() {
             let used = self.process(data, means);
@@ -321,7 +321,7 @@ impl Connection {
     }
 
     /// Has a request run that is whole.
-    #[inline(always)]
+    #[inline]
     fn run(&mut self, incoming: Incoming, means: &mut Means<'_>) {
         ledger::stamp(Phase::Request);
         self.state = State::Running;
@@ -342,7 +342,7 @@ impl Connection {
     }
 
     /// Sends the answer to the request at hand; then comes the next one, or the end.
-    #[inline(always)]
+    #[inline]
     fn reply(&mut self, answer: Outgoing, now: u64) {
         self.send(answer, now);
         if self.keep_alive {
