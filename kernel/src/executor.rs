@@ -164,7 +164,7 @@ impl Executor {
 
     fn flush(&mut self) {
         self.unsent = 0;
-        self.net.flush();
+        self.net.nic.flush();
     }
 
     /// Waits for the next frame, or for the next thing that time brings: first by looking, then asleep.
@@ -174,7 +174,7 @@ impl Executor {
         self.busy += asleep - self.awake_since;
         let until = asleep + self.poll;
         while cpu::ticks() < until {
-            if self.net.has_received() {
+            if self.net.nic.has_received() {
                 return self.awake_since = cpu::ticks();
             }
         }
@@ -289,7 +289,7 @@ impl Executor {
             // Most are over before an interruption would be worth its while.
             turn = Some(invocation.run(slice, self.poll, &mut self.catalog));
         } else {
-            self.net.flush();
+            self.net.nic.flush();
             // Frames that are waiting go first, but only once: no flood of them keeps functions from running.
             self.net.interruptible(self.deferred, || turn = Some(invocation.run(slice, most, &mut self.catalog)));
             // Who had no turn keeps its place.

@@ -25,7 +25,8 @@ const REPLY: [u8; 2] = [0, 2];
 
 /// The network.
 pub(crate) struct Net {
-    nic: Nic,
+    /// The card, which frames come from and go to.
+    pub(crate) nic: Nic,
     /// Our address, once there is one.
     address: Option<Ipv4Cidr>,
     local: Local,
@@ -61,24 +62,9 @@ impl Net {
         &self.local
     }
 
-    /// Takes the card's interrupt back, if there was one. Before each round of receiving.
-    pub(crate) fn acknowledge(&mut self) {
-        self.nic.acknowledge();
-    }
-
-    /// The next frame that has arrived.
-    pub(crate) fn receive(&mut self) -> Option<Received> {
-        self.nic.receive()
-    }
-
     /// What a frame is. Without an address, nothing is for us.
     pub(crate) fn parse<'a>(&self, frame: &'a Received) -> Frame<'a> {
         segment::parse(frame, self.local.address, frame.is_checked())
-    }
-
-    /// Lets the card have a frame's buffer again.
-    pub(crate) fn give_back(&mut self, frame: Received) {
-        self.nic.give_back(frame);
     }
 
     /// Takes a frame that is not TCP's, if there is one, and does what is due beside TCP.
@@ -111,11 +97,6 @@ impl Net {
         self.control.as_mut().map_or(u64::MAX, |control| control.wake_at(now))
     }
 
-    /// Whether a segment can be sent now.
-    pub(crate) fn is_ready(&mut self) -> bool {
-        self.nic.is_ready()
-    }
-
     /// Sends a segment whose `len` bytes of data are written by `fill`. Lost if the card is busy.
     // For any `fill`, so that the CPU sees it only once.
     pub(crate) fn send(&mut self, header: &Header, len: usize, fill: &dyn Fn(&mut [u8])) {
@@ -124,16 +105,6 @@ impl Net {
             fill(&mut frame[header.len()..]);
             header.emit(frame, local, offload);
         });
-    }
-
-    /// Tells the card about what it was given. Before anybody waits.
-    pub(crate) fn flush(&mut self) {
-        self.nic.flush();
-    }
-
-    /// Whether a frame has arrived.
-    pub(crate) fn has_received(&self) -> bool {
-        self.nic.has_received()
     }
 
     /// Does `work` with the card's interrupt on. If frames are waiting already, no interrupt would come for them, and it

@@ -78,15 +78,8 @@ pub(crate) struct Connection {
     keep_alive: bool,
     /// When its patience ends, counted from the last progress.
     deadline: u64,
-    /// The last head that was not too long. Who asks again mostly asks in the same words.
-    known: Option<Known>,
-}
-
-/// What the bytes of a head say, and which function they lead to.
-struct Known {
-    bytes: Vec<u8>,
-    head: Head,
-    function: Option<usize>,
+    /// The last head that was not too long, and what it says. Who asks again mostly asks in the same words.
+    known: Option<(Vec<u8>, Asked)>,
 }
 
 impl Connection {
@@ -174,15 +167,7 @@ impl Connection {
                 self.drop_first(means.windows);
             }
         }
-        if !self.outgoing.is_empty() {
-            self.wait_for_reader(means.now);
-        } else {
-            match self.state {
-                State::Head { .. } => self.wait_for_head(means.now),
-                State::Closing { .. } => self.deadline = means.now + LINGER,
-                _ => {}
-            }
-        }
+        self.wait(means.now);
     }
 
     /// Takes bytes that have arrived, as many as it can: how many. A request that is complete becomes an event.
@@ -307,17 +292,17 @@ impl Connection {
     /// The head at the start of `input`, its length, and the function that it asks for: [`head::parse`], unless it is known.
     #[inline]
     fn parse(&mut self, input: &[u8], searched: usize, catalog: &Catalog) -> Result<Option<Asked>, Reject> {
-        if let Some(Known { bytes, head, function }) = &self.known
+        if let Some((bytes, asked)) = &self.known
             && input.starts_with(bytes)
         {
-            return Ok(Some((*head, bytes.len(), *function)));
+            return Ok(Some(*asked));
         }
         let Some((head, len)) = head::parse(input, searched)? else { return Ok(None) };
-        let function = catalog.find(head.route.of(input));
+        let asked = (head, len, catalog.find(head.route.of(input)));
         if len <= KNOWN && !heap::is_crowded() {
-            self.known = Some(Known { bytes: input[..len].to_vec(), head, function });
+            self.known = Some((input[..len].to_vec(), asked));
         }
-        Ok(Some((head, len, function)))
+        Ok(Some(asked))
     }
 
     /// Has a request run that is whole.
@@ -347,7 +332,7 @@ impl Connection {
         self.send(answer, now);
         if self.keep_alive {
             self.state = State::Head { searched: 0 };
-            self.wait_for_reader(now);
+            self.wait(now);
         } else {
             self.close(now);
         }
@@ -391,22 +376,20 @@ impl Connection {
         }
     }
 
-    fn wait_for_head(&mut self, now: u64) {
-        self.deadline = now + if self.input.is_empty() { IDLE } else { REQUEST };
-    }
-
-    fn wait_for_reader(&mut self, now: u64) {
-        self.deadline = (now + READ).min(self.until);
+    /// Says anew how long the client may take for what it has to do next. For a body that is said with its bytes.
+    fn wait(&mut self, now: u64) {
+        self.deadline = match self.state {
+            _ if !self.outgoing.is_empty() => (now + READ).min(self.until),
+            State::Head { .. } => now + if self.input.is_empty() { IDLE } else { REQUEST },
+            State::Closing { .. } => now + LINGER,
+            _ => return,
+        };
     }
 
     fn close(&mut self, now: u64) {
         self.input = Vec::new();
         self.state = State::Closing { thrown: 0 };
-        if self.outgoing.is_empty() {
-            self.deadline = now + LINGER;
-        } else {
-            self.wait_for_reader(now);
-        }
+        self.wait(now);
     }
 
     fn drop_first(&mut self, windows: &mut Windows) {

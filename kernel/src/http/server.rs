@@ -84,7 +84,7 @@ impl Open {
     /// Sends what may be sent. False if the card has no room for more.
     fn transmit(&mut self, net: &mut Net, now: u64) -> bool {
         while self.tcp.may_transmit() {
-            if !net.is_ready() {
+            if !net.nic.is_ready() {
                 return false;
             }
             let Some(segment) = self.tcp.transmit(net.local(), now) else { break };
@@ -114,10 +114,10 @@ impl Server {
 
     /// Takes what the card received, at most a round. Whether there was nothing.
     pub(crate) fn receive(&mut self, around: &mut Around<'_>) -> bool {
-        around.net.acknowledge();
+        around.net.nic.acknowledge();
         let mut now = 0;
         for taken in 0..ROUND {
-            let Some(frame) = around.net.receive() else { return taken == 0 };
+            let Some(frame) = around.net.nic.receive() else { return taken == 0 };
             if taken == 0 {
                 now = nanos();
             }
@@ -126,7 +126,7 @@ impl Server {
                 Frame::Other => around.net.control(Some(&frame)),
                 Frame::Broken => {}
             }
-            around.net.give_back(frame);
+            around.net.nic.give_back(frame);
         }
         false
     }
@@ -171,7 +171,7 @@ impl Server {
     /// Goes on with connections that waited for the card, as far as it has room.
     pub(crate) fn unblock(&mut self, around: &mut Around<'_>) {
         while let Some(&number) = self.blocked.front() {
-            if !around.net.is_ready() {
+            if !around.net.nic.is_ready() {
                 return;
             }
             self.blocked.pop_front();
@@ -195,34 +195,12 @@ impl Server {
         if received.acked > 0 {
             open.http.acknowledged(received.acked, &mut means);
         }
-        if let Some((behind, data)) = received.later {
-            if open.early.is_none() {
-                open.early = self.early.take();
-            }
-            if let Some(early) = &mut open.early {
-                early.keep(behind, data);
-            }
-        }
-        if !received.data.is_empty() {
-            let taken = open.http.receive(received.data, &mut means) as u32;
-            open.tcp.took(taken, now);
-            if let Some(mut early) = open.early.take() {
-                let mut kept = early.advance(taken);
-                while kept && !early.next().is_empty() {
-                    let taken = open.http.receive(early.next(), &mut means) as u32;
-                    if taken == 0 {
-                        break;
-                    }
-                    open.tcp.took(taken, now);
-                    kept = early.advance(taken);
-                }
-                if kept {
-                    open.early = Some(early);
-                } else {
-                    self.early.give_back(early);
-                }
-            }
-        }
+        let Open { tcp, http, early, .. } = &mut **open;
+        self.early.sort(early, &received, |bytes| {
+            let taken = http.receive(bytes, &mut means) as u32;
+            tcp.took(taken, now);
+            taken
+        });
         self.settle(number, around, now);
     }
 

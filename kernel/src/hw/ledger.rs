@@ -14,6 +14,10 @@ fn word(offset: usize) -> VolatilePtr<'static, u64> {
     unsafe { VolatilePtr::new(NonNull::new_unchecked(address)) }
 }
 
+fn add(offset: usize, more: u64) {
+    word(offset).update(|value| value + more);
+}
+
 /// Says that the kernel runs.
 pub(crate) fn open() {
     word(offset_of!(Ledger, magic)).write(LEDGER_MAGIC);
@@ -41,20 +45,17 @@ pub(crate) fn set_rate(hz: u64) {
 /// Notes that the machine goes idle after `busy` ticks of work in all.
 pub(crate) fn idle(busy: u64) {
     word(offset_of!(Ledger, busy)).write(busy);
-    let idles = word(offset_of!(Ledger, idles));
-    idles.write(idles.read() + 1);
+    add(offset_of!(Ledger, idles), 1);
 }
 
 /// Notes `ticks` of work on domains.
 pub(crate) fn add_domain_work(ticks: u64) {
-    let domains = word(offset_of!(Ledger, domains));
-    domains.write(domains.read() + ticks);
+    add(offset_of!(Ledger, domains), ticks);
 }
 
 /// Notes that one more invocation has ended.
 pub(crate) fn count_invocation() {
-    let count = word(offset_of!(Ledger, invocations));
-    count.write(count.read() + 1);
+    add(offset_of!(Ledger, invocations), 1);
 }
 
 /// Notes how many connections are open.

@@ -189,8 +189,8 @@ impl Nic {
 
     #[inline(never)]
     fn find_spare(&mut self) -> bool {
-        let done = |(number, _, buffer)| (number, buffer);
-        self.spare = self.sender.introduce(false).or_else(|| self.sender.take().map(done));
+        self.spare =
+            self.sender.introduce(false).or_else(|| self.sender.take().map(|(number, _, buffer)| (number, buffer)));
         self.spare.is_some()
     }
 

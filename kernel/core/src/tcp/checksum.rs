@@ -1,7 +1,7 @@
 //! The Internet checksum (RFC 1071), eight bytes a step: every byte that comes or goes is added up here once.
 
 /// A sum in the machine's byte order, which the ones' complement does not mind (RFC 1071, 2 B).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Sum(u64);
 
 impl Sum {
@@ -63,11 +63,5 @@ impl Sum {
     /// Whether bytes that hold their own checksum are whole.
     pub fn holds(self) -> bool {
         self.partial() == [0xff; 2]
-    }
-}
-
-impl Default for Sum {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::connection::WINDOW;
+use super::connection::{Received, WINDOW};
 
 /// Bytes of a buffer: all that a peer may send ahead.
 const LEN: usize = WINDOW as usize + 1;
@@ -102,6 +102,38 @@ impl Reassemblies {
     /// At most so many buffers.
     pub const fn new(most: usize) -> Self {
         Self { idle: Vec::new(), left: most }
+    }
+
+    /// Brings a segment's bytes into order with those in the connection's buffer, if it has one: gives what comes next in
+    /// the stream to `take`, which says how many bytes it has taken, and keeps what comes later.
+    #[inline]
+    pub fn sort(
+        &mut self,
+        early: &mut Option<Box<Reassembly>>,
+        received: &Received<'_>,
+        mut take: impl FnMut(&[u8]) -> u32,
+    ) {
+        if let Some((behind, data)) = received.later {
+            if early.is_none() {
+                *early = self.take();
+            }
+            if let Some(early) = early {
+                early.keep(behind, data);
+            }
+        }
+        if received.data.is_empty() {
+            return;
+        }
+        let mut taken = take(received.data);
+        let Some(mut buffer) = early.take() else { return };
+        while buffer.advance(taken) {
+            taken = if buffer.next().is_empty() { 0 } else { take(buffer.next()) };
+            if taken == 0 {
+                *early = Some(buffer);
+                return;
+            }
+        }
+        self.give_back(buffer);
     }
 
     /// A buffer that holds nothing. `None`: all are in use, and what comes early is as good as lost.

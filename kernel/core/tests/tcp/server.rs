@@ -135,36 +135,17 @@ impl Server {
         let received = open.tcp.receive(segment, now);
         open.acked += u64::from(received.acked);
         assert!(open.acked <= open.written, "more is acknowledged than was written");
-        if let Some((behind, data)) = received.later {
-            if open.early.is_none() {
-                open.early = self.early.take();
-            }
-            if let Some(early) = &mut open.early {
-                early.keep(behind, data);
-            }
-        }
-        if !received.data.is_empty() {
-            let mut taken = received.data.len();
+        let mut early = open.early.take();
+        self.early.sort(&mut early, &received, |bytes| {
+            let mut taken = bytes.len();
             if self.random.percent(5) {
                 taken = self.random.below(taken as u64 + 1) as usize;
             }
-            open.read(&received.data[..taken]);
+            open.read(&bytes[..taken]);
             open.tcp.took(taken as u32, now);
-            if let Some(mut early) = open.early.take() {
-                let mut kept = early.advance(taken as u32);
-                while kept && !early.next().is_empty() {
-                    let len = early.next().len() as u32;
-                    open.read(early.next());
-                    open.tcp.took(len, now);
-                    kept = early.advance(len);
-                }
-                if kept {
-                    open.early = Some(early);
-                } else {
-                    self.early.give_back(early);
-                }
-            }
-        }
+            taken as u32
+        });
+        open.early = early;
         self.settle(number, now);
     }
 

@@ -90,7 +90,6 @@ impl Connection {
     }
 
     /// Takes the news about our own stream: how many bytes of it the peer has since.
-    #[inline]
     fn acknowledge(&mut self, segment: &Segment<'_>, now: u64) -> u32 {
         let window = u32::from(segment.window) << self.shift;
         let mut acked = 0;
@@ -153,7 +152,6 @@ impl Connection {
     }
 
     /// What of a segment comes next, and what comes later.
-    #[inline]
     fn sort<'a>(&mut self, segment: &Segment<'a>) -> (&'a [u8], Option<(u32, &'a [u8])>) {
         let mut payload = segment.payload;
         let mut begins = segment.seq;
