@@ -1,15 +1,10 @@
 //! The Internet checksum (RFC 1071), eight bytes a step: every byte that comes or goes is added up here once.
 
-/// A sum in the machine's byte order, which the ones' complement does not mind (RFC 1071, 2 B).
+/// A sum in the machine's byte order, which the ones' complement does not mind (RFC 1071, 2 B). It starts as that of nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum(u64);
 
 impl Sum {
-    /// The sum of nothing.
-    pub const fn new() -> Self {
-        Self(0)
-    }
-
     /// With `bytes` added, which start at an even place.
     // Kept apart: inlined, it would be new code to the CPU at each place that adds something.
     #[must_use]

@@ -125,8 +125,8 @@ pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
     }
     let (ip_len, len) = (usize::from(ip.header_len()), usize::from(ip.total_len()));
     let ip_sum = match packet.get(..ip_len) {
-        _ if ip_len == IPV4 => Sum::new().with_header(ip_header),
-        Some(header) if ip_len > IPV4 => Sum::new().with(header),
+        _ if ip_len == IPV4 => Sum::default().with_header(ip_header),
+        Some(header) if ip_len > IPV4 => Sum::default().with(header),
         _ => return Frame::Broken,
     };
     let Some(segment) = packet.get(ip_len..len) else { return Frame::Broken };
@@ -263,7 +263,7 @@ impl Header {
         ip.set_next_header(IpProtocol::Tcp);
         ip.set_src_addr(local.address);
         ip.set_dst_addr(self.remote.address);
-        let checksum = Sum::new().with_header(ip_header).complement();
+        let checksum = Sum::default().with_header(ip_header).complement();
         ip_header[10..12].copy_from_slice(&checksum);
 
         let Some(header) = segment.first_chunk_mut::<TCP>() else { return };
@@ -289,7 +289,7 @@ impl Header {
 /// The sum of what a segment's checksum covers beside the segment (RFC 9293, 3.1).
 fn pseudo_header(from: Ipv4Address, to: Ipv4Address, len: usize) -> Sum {
     let [high, low] = (len as u16).to_be_bytes();
-    Sum::new().with_header(&from.octets()).with_header(&to.octets()).with_header(&[
+    Sum::default().with_header(&from.octets()).with_header(&to.octets()).with_header(&[
         0,
         u8::from(IpProtocol::Tcp),
         high,
