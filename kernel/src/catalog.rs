@@ -94,7 +94,7 @@ impl Catalog {
             empty: Vec::new(),
             idle_frames: 0,
             promised: 0,
-            recency: Recency::new(),
+            recency: Recency::default(),
             links: Vec::new(),
         })
     }

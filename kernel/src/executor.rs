@@ -139,7 +139,8 @@ impl Executor {
         work(&mut self.server, &mut Around { net, catalog, windows, events })
     }
 
-    /// Does what time has brought to the network, and what the card has made room for.
+    /// Does what time has brought to the network, and what the card has made room for. The card is told with the next answer,
+    /// or before the next long turn or rest.
     fn do_due(&mut self) {
         let now = nanos();
         if self.server.wake_at() <= now {
@@ -151,7 +152,6 @@ impl Executor {
         if self.server.is_blocked() {
             self.with_server(Server::unblock);
         }
-        self.flush_if_last();
     }
 
     /// Tells the card about what it was given, unless more is about to follow: telling it is an exit to the hypervisor.

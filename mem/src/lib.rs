@@ -2,7 +2,7 @@
 //!
 //! Loader, kernel and functions link this crate; programs with a C library must not. Whole words go by string
 //! instructions: few instructions, little code, and fast on processors and under emulation alike (single bytes are
-//! not, so only the last seven go that way).
+//! not, so seven at most go that way).
 #![no_std]
 
 use core::arch::naked_asm;
@@ -16,11 +16,18 @@ use core::arch::naked_asm;
 pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
     naked_asm!(
         "mov rax, rdi",
-        "mov rcx, rdx",
+        "cmp rdx, 8",
+        "jb 2f",
+        // The last word may overlap the one before, and is read before that is written: `memmove` needs it so.
+        "mov r8, [rsi + rdx - 8]",
+        "lea r9, [rdi + rdx - 8]",
+        "lea rcx, [rdx - 1]",
         "shr rcx, 3",
         "rep movsq",
+        "mov [r9], r8",
+        "ret",
+        "2:",
         "mov ecx, edx",
-        "and ecx, 7",
         "rep movsb",
         "ret",
     )

@@ -110,9 +110,15 @@ impl Response {
         if self.body.push(bytes) {
             return Ok(());
         }
+        Err(self.body_too_long())
+    }
+
+    // Kept apart: a write that fits, as almost all do, is to be short.
+    #[cold]
+    fn body_too_long(&mut self) -> ResponseError {
         let error = ResponseError::BodyTooLong { limit: self.body.capacity() };
         self.error.get_or_insert(error);
-        Err(error)
+        error
     }
 
     /// The response, if all that was added to it is in it.

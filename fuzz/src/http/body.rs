@@ -34,7 +34,7 @@ struct Decoded {
 }
 
 fn decode<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<Decoded, Reject> {
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::default();
     let mut decoded = Decoded::default();
     for piece in pieces {
         let progress = decoder.feed(piece, |run| {

@@ -107,7 +107,7 @@ impl Reader {
                 Framing::None => Rest::Bytes(0),
                 Framing::Length(len) if len > BODY_LIMIT as u64 => return Err(Stop::TooLarge),
                 Framing::Length(len) => Rest::Bytes(len),
-                Framing::Chunked => Rest::Chunks(Decoder::new()),
+                Framing::Chunked => Rest::Chunks(Decoder::default()),
             };
             let bytes = self.input.drain(..len).collect();
             self.open = Some((Request { bytes, head, body: Vec::new() }, rest));

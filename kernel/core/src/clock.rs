@@ -11,7 +11,6 @@ const NANOS_SHIFT: u32 = NANOS_PER_SEC.leading_zeros();
 /// in 2^30 (and one unit) too small; up to [`Rate::MAX_HZ`], one part in 2^23.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    hz: u64,
     /// Nanoseconds per tick, times 2^[`NANOS_SHIFT`].
     nanos_per_tick: u64,
     /// Ticks per nanosecond, times 2^`ticks_shift`.
@@ -33,16 +32,10 @@ impl Rate {
         // The shift that keeps all of `hz` and as much of the quotient as 64 bits can.
         let ticks_shift = hz.leading_zeros();
         Some(Self {
-            hz,
             nanos_per_tick: (NANOS_PER_SEC << NANOS_SHIFT) / hz,
             ticks_per_nano: (hz << ticks_shift) / NANOS_PER_SEC,
             ticks_shift,
         })
-    }
-
-    /// Ticks a second.
-    pub fn hz(self) -> u64 {
-        self.hz
     }
 
     /// Nanoseconds that `ticks` take.

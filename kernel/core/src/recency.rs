@@ -24,12 +24,13 @@ pub struct Recency {
     newest: u32,
 }
 
-impl Recency {
-    /// An empty list.
-    pub const fn new() -> Self {
+impl Default for Recency {
+    fn default() -> Self {
         Self { oldest: NONE, newest: NONE }
     }
+}
 
+impl Recency {
     /// The place that was used longest ago.
     pub fn oldest(&self) -> Option<usize> {
         (self.oldest != NONE).then_some(self.oldest as usize)
@@ -64,11 +65,5 @@ impl Recency {
             newer => links[newer as usize].older = older,
         }
         links[place] = Link::OUT;
-    }
-}
-
-impl Default for Recency {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -18,7 +18,6 @@ fn just_below(found: u64, exact: u64, bits: u32) -> bool {
 fn a_second_is_a_second() {
     for hz in [1_000, 62_500_000, 1_000_000_000, 2_596_000_000, 5_000_000_000] {
         let rate = Rate::new(hz).expect("an ordinary frequency");
-        assert_eq!(rate.hz(), hz);
         assert!(just_below(rate.nanos(hz), 1_000_000_000, 30), "{hz}");
         assert!(just_below(rate.ticks(1_000_000_000), hz, 30), "{hz}");
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 /// Feeds `pieces` one after another until the body ends: the body, and the bytes that belong to it.
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<(Vec<u8>, usize)>, Reject> {
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::default();
     let mut body = Vec::new();
     let mut total = 0;
     for piece in pieces {
@@ -84,7 +84,7 @@ fn the_next_request_is_left_alone() {
 
 #[test]
 fn a_decoder_that_is_done_takes_nothing_more() {
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::default();
     let mut feed = |input: &[u8]| decoder.feed(input, |_| Ok::<_, Reject>(()));
     assert_eq!(feed(b"0\r\n\r\n"), Ok(Progress { consumed: 5, done: true }));
     assert_eq!(feed(b"5\r\n"), Ok(Progress { consumed: 0, done: true }));
@@ -191,9 +191,9 @@ fn what_the_sink_refuses_ends_the_decoding() {
             Self::Rejected(reject.status)
         }
     }
-    let result = Decoder::new().feed(b"5\r\nhello\r\n", |_| Err(Stop::Full));
+    let result = Decoder::default().feed(b"5\r\nhello\r\n", |_| Err(Stop::Full));
     assert_eq!(result, Err(Stop::Full));
-    let result = Decoder::new().feed(b"x", |_| Err(Stop::Full));
+    let result = Decoder::default().feed(b"x", |_| Err(Stop::Full));
     assert_eq!(result, Err(Stop::Rejected(400)));
 }
 

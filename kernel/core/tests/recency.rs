@@ -8,7 +8,7 @@ proptest! {
     fn the_oldest_is_the_one_that_a_plain_list_has_first(
         steps in prop::collection::vec((0_usize..8, any::<bool>()), 0..200)
     ) {
-        let (mut recency, mut links) = (Recency::new(), [Link::OUT; 8]);
+        let (mut recency, mut links) = (Recency::default(), [Link::OUT; 8]);
         let mut plain = Vec::new();
         for (place, touch) in steps {
             plain.retain(|other| *other != place);

@@ -14,17 +14,16 @@ use mayfly_abi::domain::HEAD_MAX;
 use mayfly_abi::ledger::Phase;
 use mayfly_core::http::answer::Answer;
 use mayfly_core::http::head::{self, Head};
+use mayfly_core::http::pace::Pace;
 use mayfly_core::http::{Method, Reject};
 use mayfly_core::tcp::connection::WINDOW;
 
 const SECOND: u64 = 1_000_000_000;
 /// How long a client may take, in nanoseconds: until its next request,
 const IDLE: u64 = 60 * SECOND;
-/// for a head that has begun, for the next bytes of a body,
+/// for a head that has begun, for the next bytes of a body (see [`Pace`]),
 const REQUEST: u64 = 10 * SECOND;
-/// for each byte of a body or of an answer on the average, beyond the others: a kilobyte a second,
-const BYTE: u64 = SECOND / 1024;
-/// for the next bytes of an answer to be taken,
+/// for the next bytes of an answer to be taken, likewise,
 const READ: u64 = 30 * SECOND;
 /// and to close after we did.
 const LINGER: u64 = 2 * SECOND;
@@ -38,8 +37,8 @@ const KNOWN: usize = 256;
 enum State {
     /// Waiting for a request, or for the rest of its head.
     Head { searched: usize },
-    /// Waiting for the rest of a body, which is to be whole at `until`; every byte of it puts that off.
-    Body { incoming: Incoming, until: u64 },
+    /// Waiting for the rest of a body.
+    Body { incoming: Incoming, pace: Pace },
     /// The request is being worked on.
     Running,
     /// No more will be answered; what still comes is thrown away.
@@ -69,8 +68,8 @@ pub(crate) struct Connection {
     input: Vec<u8>,
     /// Answers that the client has not taken whole, in order. Mostly one.
     outgoing: VecDeque<Outgoing>,
-    /// When the client is to have all of them; every byte that it takes puts that off.
-    until: u64,
+    /// At which it takes them.
+    pace: Pace,
     /// Bytes added to them since the last time that somebody asked.
     written: u32,
     /// Of the request at hand.
@@ -89,7 +88,7 @@ impl Connection {
             state: State::Head { searched: 0 },
             input: Vec::new(),
             outgoing: VecDeque::new(),
-            until: 0,
+            pace: Pace::default(),
             written: 0,
             head_only: false,
             keep_alive: false,
@@ -155,7 +154,7 @@ impl Connection {
 
     /// The client has `len` more bytes of its answers.
     pub(crate) fn acknowledged(&mut self, len: u32, means: &mut Means<'_>) {
-        self.until += u64::from(len) * BYTE;
+        self.pace.deadline(len.into(), means.now);
         let mut len = len as usize;
         while len > 0
             && let Some(first) = self.outgoing.front_mut()
@@ -250,7 +249,7 @@ impl Connection {
                                     if incoming.awaits_leave() && rest.len() == len {
                                         self.send(Outgoing::leave(), means.now);
                                     }
-                                    self.state = State::Body { incoming, until: means.now + REQUEST };
+                                    self.state = State::Body { incoming, pace: Pace::new(REQUEST, means.now) };
                                 }
                                 Err(stop) => self.refuse(stop, means),
                             }
@@ -262,12 +261,11 @@ impl Connection {
                         Err(reject) => self.refuse(Stop::Reject(reject), means),
                     }
                 }
-                State::Body { incoming, until } => match incoming.receive(rest, means.catalog) {
+                State::Body { incoming, pace } => match incoming.receive(rest, means.catalog) {
                     Ok((used, whole)) => {
                         at += used;
                         if used > 0 {
-                            *until += used as u64 * BYTE;
-                            self.deadline = (means.now + REQUEST).min(*until);
+                            self.deadline = pace.deadline(used as u64, means.now);
                         }
                         if whole && let State::Body { incoming, .. } = replace(&mut self.state, State::Running) {
                             self.run(incoming, means);
@@ -340,7 +338,7 @@ impl Connection {
 
     fn send(&mut self, answer: Outgoing, now: u64) {
         if self.outgoing.is_empty() {
-            self.until = now + READ;
+            self.pace = Pace::new(READ, now);
         }
         self.written += answer.len() as u32;
         self.outgoing.push_back(answer);
@@ -379,7 +377,7 @@ impl Connection {
     /// Says anew how long the client may take for what it has to do next. For a body that is said with its bytes.
     fn wait(&mut self, now: u64) {
         self.deadline = match self.state {
-            _ if !self.outgoing.is_empty() => (now + READ).min(self.until),
+            _ if !self.outgoing.is_empty() => self.pace.deadline(0, now),
             State::Head { .. } => now + if self.input.is_empty() { IDLE } else { REQUEST },
             State::Closing { .. } => now + LINGER,
             _ => return,

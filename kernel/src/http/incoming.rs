@@ -80,7 +80,7 @@ impl Incoming {
             Framing::None => Rest::Bytes(0),
             Framing::Length(len) if len > u64::from(limits.request) => return Err(Stop::TooLarge(limits.request)),
             Framing::Length(len) => Rest::Bytes(len),
-            Framing::Chunked => Rest::Chunks(Decoder::new()),
+            Framing::Chunked => Rest::Chunks(Decoder::default()),
         };
         // A head never waits for memory: there is some that is promised to no invocation.
         if catalog.room_for(HEAD_FRAMES) == Room::Never {

@@ -101,7 +101,7 @@ impl Server {
         Self {
             table: Table::new((frames / FRAMES_EACH) as usize, random::word()),
             handshakes: Handshakes::new([random::word(), random::word()]),
-            wheel: Wheel::new(),
+            wheel: Wheel::default(),
             early: Reassemblies::new((frames / FRAMES_EACH_EARLY) as usize),
             open: Vec::new(),
             free: Vec::new(),

@@ -182,7 +182,6 @@ impl Nic {
     }
 
     /// Whether a frame can be sent now. Buffers that the card is done with are only asked for when no other is left.
-    #[inline]
     pub(crate) fn is_ready(&mut self) -> bool {
         self.spare.is_some() || self.find_spare()
     }

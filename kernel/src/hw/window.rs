@@ -52,7 +52,6 @@ impl Window {
     }
 
     /// The page with number `index`, made if it is not there.
-    #[inline]
     fn page_mut(&mut self, index: usize) -> Result<&mut Page, OutOfFrames> {
         if index == 0 { Ok(&mut self.0.first) } else { self.further_page_mut(index) }
     }

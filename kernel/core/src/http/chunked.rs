@@ -66,17 +66,13 @@ pub struct Progress {
 }
 
 impl Default for Decoder {
+    /// A decoder for the first byte of a body.
     fn default() -> Self {
-        Self::new()
+        Self { state: State::Size(0), remaining: 0, overhead: 0 }
     }
 }
 
 impl Decoder {
-    /// A decoder for the first byte of a body.
-    pub fn new() -> Self {
-        Self { state: State::Size(0), remaining: 0, overhead: 0 }
-    }
-
     /// Decodes `input`, the bytes that follow what was fed before, and hands each run of the body's bytes to `sink`.
     ///
     /// Stops where the body ends: what follows is the next request. After an error the decoder is of no more use.

@@ -8,6 +8,7 @@ mod bytes;
 pub mod chunked;
 mod fields;
 pub mod head;
+pub mod pace;
 pub mod response;
 
 /// A request that is refused before a function sees it. Its connection is closed after the answer.

@@ -106,7 +106,6 @@ impl Reassemblies {
 
     /// Brings a segment's bytes into order with those in the connection's buffer, if it has one: gives what comes next in
     /// the stream to `take`, which says how many bytes it has taken, and keeps what comes later.
-    #[inline]
     pub fn sort(
         &mut self,
         early: &mut Option<Box<Reassembly>>,

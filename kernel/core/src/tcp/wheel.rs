@@ -46,17 +46,13 @@ pub struct Wheel {
 }
 
 impl Default for Wheel {
+    /// For things whose numbers are as small as can be.
     fn default() -> Self {
-        Self::new()
+        Self { now: 0, quiet_until: UNSET, heads: [[NONE; SLOTS]; LEVELS], used: [0; LEVELS], timers: Vec::new() }
     }
 }
 
 impl Wheel {
-    /// For things whose numbers are as small as can be.
-    pub const fn new() -> Self {
-        Self { now: 0, quiet_until: UNSET, heads: [[NONE; SLOTS]; LEVELS], used: [0; LEVELS], timers: Vec::new() }
-    }
-
     /// Has `number` found at `at` (nanoseconds), or earlier.
     pub fn set(&mut self, number: u16, at: u64) {
         // Rounded up: a timer that is found too early costs, one that is late by a millisecond does not.

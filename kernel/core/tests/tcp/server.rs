@@ -89,7 +89,7 @@ impl Server {
             local,
             table: Table::new(100, random.next()),
             handshakes: Handshakes::new([random.next(), random.next()]),
-            wheel: Wheel::new(),
+            wheel: Wheel::default(),
             early: Reassemblies::new(random.below(3) as usize),
             open: Vec::new(),
             out: Vec::new(),

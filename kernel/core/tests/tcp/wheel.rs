@@ -123,7 +123,7 @@ fn sixty_thousand_timers_are_found_in_time() {
 
 #[test]
 fn one_that_is_never_due_is_not_set() {
-    let mut wheel = Wheel::new();
+    let mut wheel = Wheel::default();
     wheel.set(3, NEVER);
     assert_eq!((wheel.next(), wheel.due(NEVER - 1)), (NEVER, None));
 }
