@@ -298,7 +298,10 @@ impl Connection {
         let Some((head, len)) = head::parse(input, searched)? else { return Ok(None) };
         let asked = (head, len, catalog.find(head.route.of(input)));
         if len <= KNOWN && !heap::is_crowded() {
-            self.known = Some((input[..len].to_vec(), asked));
+            let (bytes, known) = self.known.get_or_insert((Vec::new(), asked));
+            bytes.clear();
+            bytes.extend_from_slice(&input[..len]);
+            *known = asked;
         }
         Ok(Some(asked))
     }
