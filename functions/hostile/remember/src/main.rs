@@ -23,6 +23,8 @@ pub(crate) type Found = Result<(), (&'static str, u64)>;
 
 /// Ways to look: at the registers of the entry, or at memory behind the request's end.
 const LOOKS: Table<Look> = &[
+    // First: what comes after may be interrupted with the secret in a register.
+    ("/look/way-back", Look::Memory(memory::look_at_way_back)),
     ("/look/general", Look::Entry(registers::look_at_general)),
     ("/look/flags", Look::Entry(registers::look_at_flags)),
     ("/look/selectors", Look::Entry(registers::look_at_selectors)),
@@ -30,7 +32,6 @@ const LOOKS: Table<Look> = &[
     ("/look/sse", Look::Entry(registers::look_at_sse)),
     ("/look/x87", Look::Entry(registers::look_at_x87)),
     ("/look/control", Look::Entry(registers::look_at_control)),
-    ("/look/way-back", Look::Memory(memory::look_at_way_back)),
     ("/look/stack", Look::Memory(memory::look_at_stack)),
     ("/look/heap", Look::Memory(memory::look_at_heap)),
     ("/look/data", Look::Memory(memory::look_at_data)),
