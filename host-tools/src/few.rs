@@ -26,7 +26,7 @@ impl<'a, T> Few<'a, T> {
 }
 
 /// A number with a comma before every third digit from the right.
-fn grouped(number: usize) -> String {
+pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod invoke;
 pub mod new;
 mod peer;
+pub mod report;
 pub mod results;
 pub mod run;
 pub mod unfinished;

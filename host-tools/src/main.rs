@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mayfly::{bench, build, demo, explain, inspect, invoke, new, run};
+use mayfly::{bench, build, demo, explain, inspect, invoke, new, report, run};
 
 /// Builds, runs and measures Mayfly images: one kernel and your functions, booted in milliseconds.
 #[derive(Parser)]
@@ -22,6 +22,7 @@ enum Command {
     Explain(explain::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
+    Report(report::Args),
     Demo(demo::Args),
 }
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::main(args),
         Command::Inspect(args) => inspect::main(args),
         Command::Bench(args) => bench::main(args),
+        Command::Report(args) => report::main(args),
         Command::Demo(args) => demo::main(args),
     };
     outcome.unwrap_or_else(|error| {

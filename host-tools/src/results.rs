@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub(crate) use self::environment::tests as samples;
 pub use self::environment::{Environment, Host, Image, Revision};
 pub use self::file::{append, read};
 pub use self::summary::Summary;

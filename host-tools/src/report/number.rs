@@ -1,0 +1,74 @@
+//! Figures as people read them.
+
+use crate::few::grouped;
+use crate::results::{Summary, Unit};
+
+/// A number with at most four digits that say something, and all of its digits before the point.
+pub(super) fn number(value: f64) -> String {
+    let size = value.abs();
+    // What rounds to a thousand is shown like it.
+    let decimals = match size {
+        999.95.. => 0,
+        99.995.. => 1,
+        9.9995.. => 2,
+        _ => 3,
+    };
+    let rounded = format!("{size:.decimals$}");
+    let (whole, fraction) = rounded.split_once('.').unwrap_or((&rounded, ""));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), grouped);
+    let fraction = fraction.trim_end_matches('0');
+    let sign = if value < 0.0 && (whole != "0" || !fraction.is_empty()) { "−" } else { "" };
+    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
+/// A number with its unit.
+pub(super) fn quantity(value: f64, unit: Unit) -> String {
+    let number = number(value);
+    match unit {
+        Unit::Milliseconds => format!("{number} ms"),
+        Unit::Microseconds => format!("{number} µs"),
+        Unit::Instructions => format!("{number} instructions"),
+        Unit::PerSecond => format!("{number}/s"),
+        Unit::Kibibytes => format!("{number} KiB"),
+        Unit::Count => number,
+        Unit::Ratio => format!("{number}×"),
+    }
+}
+
+/// A unit alone.
+pub(super) fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Milliseconds => "ms",
+        Unit::Microseconds => "µs",
+        Unit::Instructions => "instructions",
+        Unit::PerSecond => "per second",
+        Unit::Kibibytes => "KiB",
+        Unit::Count => "count",
+        Unit::Ratio => "ratio",
+    }
+}
+
+/// Where the median lies with what certainty.
+pub(super) fn interval(Summary { interval: [low, high], .. }: &Summary) -> String {
+    format!("{} … {}", number(*low), number(*high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_numbers_have_four_digits_and_large_ones_all_of_theirs() {
+        let shown = [0.0, 0.0254, 1.23456, 12.3456, 123.456, 1234.56, 8_391_000.4, 20.0, 9.9999, -0.5, -0.0001].map(number);
+        assert_eq!(
+            shown,
+            ["0", "0.025", "1.235", "12.35", "123.5", "1,235", "8,391,000", "20", "10", "−0.5", "0"]
+        );
+    }
+
+    #[test]
+    fn a_quantity_has_its_unit() {
+        assert_eq!(quantity(1759.0, Unit::PerSecond), "1,759/s");
+        assert_eq!(quantity(0.5, Unit::Milliseconds), "0.5 ms");
+    }
+}

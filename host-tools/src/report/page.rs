@@ -1,0 +1,117 @@
+//! The page: one HTML file that needs nothing else.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::input::{Entry, Input, revision};
+use super::{boot, generic, load, overview, picture, provenance};
+use crate::results::{Benchmark, Host};
+
+/// How everything looks.
+const STYLE: &str = include_str!("style.css");
+
+/// Results of one benchmark, all timed or all counted.
+struct Section<'a> {
+    benchmark: Benchmark,
+    counted: bool,
+    entries: Vec<&'a Entry>,
+}
+
+/// The whole page.
+pub(super) fn render(input: &Input) -> anyhow::Result<String> {
+    let sections = sections(&input.entries);
+    let bodies = sections.iter().map(Section::render).collect::<anyhow::Result<Vec<_>>>()?;
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { "Mayfly, measured" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    h1 { "Mayfly, measured" }
+                    p.where { (place(&input.entries)) }
+                    @if let Some(why) = &input.warning { p.warning { "Not to be compared: " (why) "." } }
+                    @let sentences = overview::sentences(&input.entries);
+                    @if !sentences.is_empty() { p.overview { (sentences.join(" ")) } }
+                    nav { @for section in &sections { a href=(format!("#{}", section.id())) { (section.name()) } " " } }
+                }
+                main { @for body in bodies { (body) } }
+                footer { p {
+                    "Every figure is a median unless it says otherwise. The 95 % interval is where the medians of resamples lie (bootstrap). \
+                     Outliers are counted and in every figure; none is dropped. Made by `mayfly report` from files of `mayfly bench`."
+                } }
+            }
+        }
+    };
+    Ok(page.into_string())
+}
+
+/// Results by benchmark, in the order of benchmarks.
+fn sections(entries: &[Entry]) -> Vec<Section<'_>> {
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    for entry in entries {
+        let (benchmark, counted) = (entry.record.benchmark, entry.counted());
+        match sections.iter_mut().find(|section| (section.benchmark, section.counted) == (benchmark, counted)) {
+            Some(section) => section.entries.push(entry),
+            None => sections.push(Section { benchmark, counted, entries: vec![entry] }),
+        }
+    }
+    sections.sort_by_key(|section| (section.benchmark, section.counted));
+    sections
+}
+
+/// Where the first result was measured: all were, or a warning says so.
+fn place(entries: &[Entry]) -> String {
+    let Some(Entry { record, .. }) = entries.iter().find(|entry| !entry.counted()).or(entries.first()) else {
+        return String::new();
+    };
+    let environment = &record.environment;
+    let host = environment.host.as_ref().map(|Host { cpu, cores, date, .. }| format!(" · {cpu}, {cores} cores · {date}"));
+    let (host, git) = (host.unwrap_or_default(), revision(record));
+    format!("QEMU {} ({}), {}{host} · source {git}", environment.qemu, environment.accelerator, environment.machine)
+}
+
+impl Section<'_> {
+    fn name(&self) -> String {
+        format!("{}{}", self.benchmark.name(), if self.counted { ", in instructions" } else { "" })
+    }
+
+    fn id(&self) -> String {
+        format!("{}{}", self.benchmark.name(), if self.counted { "-counted" } else { "" })
+    }
+
+    /// What it is about.
+    fn intro(&self) -> &'static str {
+        match self.benchmark {
+            Benchmark::Boot => "From the spawn of QEMU to the first response.",
+            Benchmark::Load => "Keep-alive connections, each of which asks again as soon as it is answered.",
+            Benchmark::Cold => "The first request of a function that was never used.",
+            Benchmark::Warm => "What a function that does nothing adds to a request.",
+            Benchmark::Density => "Resident functions against memory.",
+            Benchmark::Scale => "What a request costs as something grows. A flat line is a cost that does not grow.",
+            Benchmark::Isolation => "The same functions, held apart in each way there is.",
+        }
+    }
+
+    fn render(&self) -> anyhow::Result<Markup> {
+        let (pictures, rest) = match (self.benchmark, self.counted) {
+            (Benchmark::Boot, false) => boot::pictures(&self.entries),
+            (Benchmark::Load, false) => load::pictures(&self.entries),
+            _ => generic::pictures(&self.entries),
+        };
+        let pictures = pictures.iter().map(picture::Picture::render).collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(html! {
+            section id=(self.id()) {
+                h2 { (self.name()) }
+                p { (self.intro()) }
+                @for picture in pictures { (picture) }
+                @if !rest.is_empty() { h3 { "Other figures" } (picture::table(&rest)) }
+                (provenance::render(&self.entries))
+            }
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! A picture on the page, with the table behind it.
+
+use maud::{Markup, PreEscaped, html};
+
+use super::number::{interval, number, unit};
+use super::plot::{self, Plot, Width};
+use crate::results::{Series, Summary};
+
+/// A row of the table behind a picture.
+pub(super) struct Row<'a> {
+    /// What it is of.
+    pub(super) label: String,
+    pub(super) series: &'a Series,
+}
+
+/// A title, what there is to be seen, the picture, what its colours mean, and the table behind it.
+pub(super) struct Picture<'a> {
+    pub(super) title: String,
+    pub(super) caption: String,
+    pub(super) plot: Box<dyn Plot + 'a>,
+    /// Colours and what they mean. Empty if the picture says it.
+    pub(super) legend: Vec<(usize, String)>,
+    pub(super) rows: Vec<Row<'a>>,
+}
+
+impl Picture<'_> {
+    /// The picture as HTML.
+    pub(super) fn render(&self) -> anyhow::Result<Markup> {
+        let wide = plot::svg(&*self.plot, Width::Wide)?;
+        let narrow = plot::svg(&*self.plot, Width::Narrow)?;
+        Ok(html! {
+            figure {
+                h3 { (self.title) }
+                @if !self.caption.is_empty() { p.caption { (self.caption) } }
+                @if !self.legend.is_empty() { (legend(&self.legend)) }
+                div.wide role="img" aria-label=(self.title) { (PreEscaped(wide)) }
+                div.narrow role="img" aria-label=(self.title) { (PreEscaped(narrow)) }
+                (table(&self.rows))
+            }
+        })
+    }
+}
+
+fn legend(entries: &[(usize, String)]) -> Markup {
+    html! {
+        ul.legend {
+            @for (colour, label) in entries {
+                li { i class=(format!("c{}", colour % plot::COLOURS)) {} (label) }
+            }
+        }
+    }
+}
+
+/// All figures of these rows, folded up.
+pub(super) fn table(rows: &[Row<'_>]) -> Markup {
+    html! {
+        details {
+            summary { "The table behind it" }
+            div.scroll { table {
+                thead { tr {
+                    th { "" } th { "unit" } th { "values" } th { "min" } th { "median" } th { "95 % interval" }
+                    th { "p95" } th { "p99" } th { "max" } th { "outliers" }
+                } }
+                tbody {
+                    @for Row { label, series } in rows {
+                        @let Summary { count, min, median, p95, p99, max, outliers, .. } = series.summary;
+                        tr {
+                            th { (label) } td { (unit(series.unit)) } td { (number(count as f64)) } td { (number(min)) }
+                            td { (number(median)) } td { (interval(&series.summary)) } td { (number(p95)) }
+                            td { (number(p99)) } td { (number(max)) } td { (number(outliers as f64)) }
+                        }
+                    }
+                }
+            } }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A boot step by step: each bar begins where the one above it ends.
+
+use super::axis::Axis;
+use super::frame::{Align, FOOT, Frame, Sheet, text_width};
+use super::{Plot, Width, colour, ink};
+use crate::report::number::number;
+
+/// The steps of a boot, in milliseconds.
+pub(in super::super) struct Waterfall {
+    pub(in super::super) steps: Vec<Step>,
+    /// Below which no kernel can be.
+    pub(in super::super) floor: Option<f64>,
+}
+
+/// From one event to the next.
+#[derive(Clone, Debug, PartialEq)]
+pub(in super::super) struct Step {
+    /// The event that it ends with.
+    pub(in super::super) name: String,
+    pub(in super::super) colour: usize,
+    pub(in super::super) start: f64,
+    pub(in super::super) end: f64,
+}
+
+/// Height of a step.
+const PITCH: i32 = 22;
+/// Thickness of its bar.
+const BAR: i32 = 14;
+/// Room for the floor's label.
+const TOP: i32 = 24;
+
+impl Plot for Waterfall {
+    fn height(&self, _: Width) -> u32 {
+        (TOP + self.steps.len() as i32 * PITCH + FOOT) as u32
+    }
+
+    fn draw(&self, sheet: &Sheet<'_>) -> anyhow::Result<()> {
+        let left = self.steps.iter().map(|step| text_width(&step.name)).max().unwrap_or(0) + 8;
+        let axis = Axis::from_zero(self.steps.iter().map(|step| step.end).chain(self.floor));
+        let frame = Frame::new(sheet, (left, TOP), axis, "ms since QEMU was started")?;
+        if let Some(floor) = self.floor {
+            let at = frame.across(floor);
+            sheet.dashes((at, TOP - 6), frame.bottom, ink::TEXT)?;
+            let text = format!("floor {} ms", number(floor));
+            let half = text_width(&text) / 2;
+            let middle = at.clamp(frame.left + half, (frame.right - half).max(frame.left + half));
+            sheet.text(&text, (middle, TOP - 14), Align::Middle, ink::TEXT)?;
+        }
+        for (at, step) in self.steps.iter().enumerate() {
+            step.draw(&frame, TOP + at as i32 * PITCH + (PITCH - BAR) / 2)?;
+        }
+        Ok(())
+    }
+}
+
+impl Step {
+    /// How long it takes.
+    pub(in super::super) fn length(&self) -> f64 {
+        self.end - self.start
+    }
+
+    fn draw(&self, frame: &Frame<'_, '_>, top: i32) -> anyhow::Result<()> {
+        let (sheet, middle) = (frame.sheet, top + BAR / 2);
+        sheet.text(&self.name, (frame.left - 8, middle), Align::Right, ink::TEXT)?;
+        let (start, end) = (frame.across(self.start), frame.across(self.end));
+        let end = end.max(start + 2);
+        sheet.bar([(start, top), (end, top + BAR)], colour(self.colour))?;
+        let text = format!("+{}", number(self.length()));
+        // On the side that has the room.
+        if end + text_width(&text) < frame.right {
+            sheet.text(&text, (end + 5, middle), Align::Left, ink::TEXT)
+        } else {
+            sheet.text(&text, (start - 5, middle), Align::Right, ink::TEXT)
+        }
+    }
+}
