@@ -2,7 +2,7 @@
 
 use super::generic::{self, Item};
 use super::input::Entry;
-use super::number::{number, quantity};
+use super::number::{brief, number, quantity};
 use super::phases::{GUEST, HOST, Phases, first_response};
 use super::picture::{Picture, Row};
 use super::plot::{Distribution, Sample, Waterfall};
@@ -10,26 +10,34 @@ use super::vary::Vary;
 
 /// Pictures of boots, and what is not in one.
 pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> (Vec<Picture<'a>>, Vec<Row<'a>>) {
-    let vary = Vary::of(entries);
-    let of = |name: &str| -> Vec<Item<'a>> {
-        entries.iter().filter_map(|entry| Some((*entry, entry.record.series(name)?))).collect()
-    };
     let mut pictures = Vec::new();
-    for phases in entries.iter().filter_map(|entry| Phases::of(entry)) {
+    let boots: Vec<_> = entries.iter().filter_map(|entry| Phases::of(entry)).collect();
+    let own: Vec<_> = boots.iter().map(|phases| phases.entry).collect();
+    let vary = Vary::of(&own);
+    for phases in &boots {
         let label = vary.label(phases.entry);
-        pictures.push(waterfall(&phases, &label));
-        pictures.extend(distribution(&phases, &label));
+        pictures.push(waterfall(phases, &label));
+        pictures.extend(distribution(phases, &label));
     }
     let responses: Vec<_> = entries.iter().filter_map(|entry| Some((*entry, first_response(&entry.record)?))).collect();
-    pictures.extend(generic::bars("From starting the system to its whole first response", &responses, &vary));
-    let blocks = [of("blocks of the firmware"), of("blocks until the first response")].concat();
+    pictures.extend(generic::bars(
+        "From starting the system to its whole first response",
+        &responses,
+        &Vary::of(entries),
+    ));
+    let of = |names: &[&str]| -> Vec<Item<'a>> {
+        let of =
+            |name: &&str| own.iter().filter_map(|entry| Some((*entry, entry.record.series(name)?))).collect::<Vec<_>>();
+        names.iter().flat_map(of).collect()
+    };
+    let blocks = of(&["blocks of the firmware", "blocks until the first response"]);
     pictures.extend(generic::bars_by_name("Blocks of code that QEMU translated", &blocks, &vary).map(|picture| Picture {
         caption: "Under TCG most of a boot is translation: each block of guest code is turned into host code when it first runs. \
-                  Fewer different blocks, a shorter boot."
+                  The fewer different blocks, the shorter the boot."
             .to_owned(),
         ..picture
     }));
-    let checks = ["sum of the parts", "uncertainty of guest times"].map(of).concat();
+    let checks = of(&["sum of the parts", "uncertainty of guest times"]);
     (pictures, checks.iter().map(|item| generic::row(item, &vary)).collect())
 }
 
@@ -37,7 +45,10 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> (Vec<Picture<'a>>, Vec<Row<
 fn waterfall<'a>(phases: &Phases<'a>, label: &str) -> Picture<'a> {
     let floor = phases.floor.map(|floor| floor.summary.median);
     let sum = phases.unaccounted().map_or_else(String::new, |share| {
-        format!(" Checked by adding up parts that were measured separately: they differ from the whole by {} %.", number(share * 100.0))
+        format!(
+            " Checked by adding up parts that were measured separately: they differ from the whole by {} %.",
+            brief(share * 100.0)
+        )
     });
     let caption = format!(
         "Each bar begins where the one above it ends, and ends when what its name says was reached: medians of {} boots.{}{sum}",
@@ -49,7 +60,7 @@ fn waterfall<'a>(phases: &Phases<'a>, label: &str) -> Picture<'a> {
         title: with("Where the time of a boot goes", label),
         caption,
         plot: Box::new(Waterfall { steps: phases.steps.clone(), floor }),
-        legend: vec![(GUEST, "in the guest: Mayfly".to_owned()), (HOST, "on the host: QEMU, its network, the client".to_owned())],
+        legend: vec![(GUEST, "Mayfly".to_owned()), (HOST, "QEMU, its firmware, its network and the client".to_owned())],
         rows: events.map(|series| Row { label: series.name.clone(), series }).collect(),
     }
 }
@@ -66,8 +77,8 @@ fn distribution<'a>(phases: &Phases<'a>, label: &str) -> Option<Picture<'a>> {
             format!(
                 "Boot by boot, the first byte comes {} after the floor (median, 95 % interval {} … {} ms).",
                 quantity(above.median, floor.unit),
-                number(above.interval[0]),
-                number(above.interval[1]),
+                brief(above.interval[0]),
+                brief(above.interval[1]),
             )
         }),
         plot: Box::new(Distribution { samples, unit: "ms since QEMU was started".to_owned() }),

@@ -129,7 +129,10 @@ mod tests {
         assert_eq!(runs(&[("a", boot()), ("a", boot())]), ["mayfly (run 1)", "mayfly (run 2)"]);
         let mut later = boot();
         later.environment.git = None;
-        assert_eq!(runs(&[("a", boot()), ("a", later)]), ["mayfly (0123456789ab, run 1)", "mayfly (no checkout, run 2)"]);
+        assert_eq!(
+            runs(&[("a", boot()), ("a", later)]),
+            ["mayfly (0123456789ab, run 1)", "mayfly (no checkout, run 2)"]
+        );
     }
 
     #[test]

@@ -15,29 +15,63 @@ pub(super) fn meaning(benchmark: Benchmark, name: &str) -> Option<&'static str> 
 /// Points of a boot, in milliseconds since QEMU was spawned: docs/ledger.md.
 fn boot(name: &str) -> Option<&'static str> {
     Some(match name {
-        "port open" => "QEMU's process has started and its network accepts a connection: no guest code has run yet",
-        "request sent" => "the client has connected, once, and its request is with QEMU's network",
-        "entry" => "QEMU has made the machine, its firmware is through, and the image's first instruction runs",
+        "port open" => "QEMU’s process has started and its network accepts a connection: no guest code has run yet",
+        "request sent" => "the client has connected, once, and its request is with QEMU’s network",
+        "entry" => "QEMU has made the machine, its firmware is through, and the image’s first instruction runs",
         "paging" => "the loader has switched on long mode, with page tables that lie in the image",
         "traps" => "the kernel can catch faults",
         "memory" => "frames and heap can be had",
         "nic ready" => "the network card is set up",
         "listening" => "a connection would be accepted, and the address was announced",
         "first ARP" => "the first ARP packet has arrived",
-        "first SYN" => "the client's first TCP packet has arrived",
+        "first SYN" => "the client’s first TCP packet has arrived",
         "request parsed" => "the request is whole and checked: this holds the TCP handshake and HTTP",
-        "domain ready" => "the function's address space can run",
-        "function entered" => "the function's first instruction is next",
+        "domain ready" => "the function’s address space can run",
+        "function entered" => "the function’s first instruction is next",
         "function left" => "the function has answered",
-        "response queued" => "the guest has come round to noting that the response is with the card; the client may have it already",
-        "first byte" => "the client has read the first byte of the response: everything from the spawn of QEMU until here",
+        "response queued" => {
+            "the guest has come round to noting that the response is with the card; the client may have it already"
+        }
+        "first byte" => {
+            "the client has read the first byte of the response: everything from the spawn of QEMU until here"
+        }
         "last byte" => "the client has read the whole response",
-        "first response" => "the client has read the whole first response: everything from the spawn of the system's process until here",
-        "floor" => "from the spawn of QEMU to the first instruction of an empty guest on the same machine: no kernel can be faster. Measured before each boot",
-        "sum of the parts" => "spawn to entry by the host's clock, entry to response by the guest's, response to first byte by the host's: it must be the first byte's time",
-        "uncertainty of guest times" => "how far the guest's times may be off on the host's clock",
+        "first response" => {
+            "the client has read the whole first response: everything from the spawn of the system’s process until here"
+        }
+        "floor" => {
+            "from the spawn of QEMU to the first instruction of an empty guest on the same machine: no kernel can be faster. Measured before each boot"
+        }
+        "sum of the parts" => {
+            "spawn to entry by the host’s clock, entry to response by the guest’s, response to first byte by the host’s: it must be the first byte’s time"
+        }
+        "uncertainty of guest times" => "how far the guest’s times may be off on the host’s clock",
         "blocks of the firmware" => "blocks of code that QEMU translated until the first instruction of an empty guest",
-        "blocks until the first response" => "blocks of code that QEMU translated from there until the first response: under TCG most of a boot's time is that",
+        "blocks until the first response" => {
+            "blocks of code that QEMU translated from there until the first response: under TCG most of a boot’s time is that"
+        }
+        _ => return None,
+    })
+}
+
+/// What passes the time until this point of a boot.
+pub(super) fn doing(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "port open" => "starting QEMU until its network listens",
+        "request sent" => "connecting",
+        "entry" => "QEMU making the machine, and its firmware",
+        "paging" => "switching on long mode",
+        "traps" => "preparing for faults",
+        "memory" => "finding memory",
+        "nic ready" => "setting up the network card",
+        "listening" => "announcing the address",
+        "first ARP" => "waiting for the first packet",
+        "first SYN" => "waiting for the connection",
+        "request parsed" => "the TCP handshake and reading the request",
+        "domain ready" => "making the function’s address space",
+        "function entered" => "entering the function",
+        "function left" => "the function itself",
+        "first byte" => "sending the response through QEMU’s network",
         _ => return None,
     })
 }
@@ -45,12 +79,16 @@ fn boot(name: &str) -> Option<&'static str> {
 /// docs/peers.md.
 fn load(name: &str) -> Option<&'static str> {
     Some(match name {
-        "requests" => "answers within a turn, each compared with the first byte for byte, a second; a value for each turn. Connections are opened before",
+        "requests" => {
+            "answers within a turn, each compared with the first byte for byte, a second; a value for each turn. Connections are opened before"
+        }
         "latency" => "from sending a request to the last byte of its answer, seen by the client; all turns together",
-        "mayfly over this" => "Mayfly's requests a second over this system's, turn by turn; the median",
+        "mayfly over this" => "Mayfly’s requests a second over this system’s, turn by turn; the median",
         "errors" => "requests with a wrong answer or none",
-        "CPU of the system per request" => "how long the threads of the system's process, all of QEMU's, ran for a request",
-        "share of a core that the client took" => "near 1, the figures are the client's and not the system's",
+        "CPU of the system per request" => {
+            "how long the threads of the system’s process, all of QEMU’s, ran for a request"
+        }
+        "share of a core that the client took" => "near 1, the figures are the client’s and not the system’s",
         _ => return None,
     })
 }
@@ -58,8 +96,12 @@ fn load(name: &str) -> Option<&'static str> {
 /// docs/isolation.md.
 fn isolation(name: &str) -> Option<&'static str> {
     Some(match name {
-        "instructions" => "guest instructions of a keep-alive request, from waking to sleeping: network, function and cleaning; the fewest of some",
-        "instructions of the domain" => "the part of it that takes, enters, leaves and resets the function's address space, and the function itself",
+        "instructions" => {
+            "guest instructions of a keep-alive request, from waking to sleeping: network, function and cleaning; the fewest of some"
+        }
+        "instructions of the domain" => {
+            "the part of it that takes, enters, leaves and resets the function’s address space, and the function itself"
+        }
         _ => return None,
     })
 }

@@ -2,10 +2,11 @@
 
 use super::input::Entry;
 use super::load;
-use super::meaning::meaning;
-use super::number::{interval, number, quantity};
+use super::meaning::doing;
+use super::number::{brief, interval, number, quantity};
 use super::phases::{Phases, first_response};
-use crate::results::{Benchmark, Summary};
+use super::plot::Step;
+use crate::results::{Benchmark, Summary, Unit};
 
 /// Mayfly's name among systems.
 const MAYFLY: &str = "mayfly";
@@ -13,91 +14,95 @@ const MAYFLY: &str = "mayfly";
 const STEPS: usize = 3;
 
 /// What all results together say.
-pub(super) fn sentences(entries: &[Entry]) -> Vec<String> {
-    let mut sentences = Vec::new();
-    for phases in entries.iter().filter_map(Phases::of) {
-        sentences.extend(boot(&phases));
-        sentences.extend(others(&phases, entries));
-    }
-    let loads: Vec<_> = entries.iter().filter(|entry| entry.record.benchmark == Benchmark::Load && !entry.counted()).collect();
-    sentences.extend(load(&loads));
-    sentences.extend(errors(entries));
-    sentences
+pub(super) fn paragraphs(entries: &[Entry]) -> Vec<String> {
+    let boots = entries.iter().filter_map(Phases::of).map(|phases| boot(&phases, entries).join(" "));
+    let timed = |benchmark| move |entry: &&Entry| entry.record.benchmark == benchmark && !entry.counted();
+    let loads: Vec<_> = entries.iter().filter(timed(Benchmark::Load)).collect();
+    boots.chain(load(&loads)).chain(errors(entries)).collect()
 }
 
-/// When the first byte comes, and what takes longest until then.
-fn boot(phases: &Phases<'_>) -> Vec<String> {
+/// When the first byte comes, what takes longest until then, and how long others take.
+fn boot(phases: &Phases<'_>, entries: &[Entry]) -> Vec<String> {
     let Summary { median, count, .. } = phases.first_byte.summary;
-    let who = capital(&phases.entry.who());
     let mut sentences = vec![format!(
-        "{who} sends the first byte of its first response {} after QEMU was started (median of {count} boots, 95 % interval {}).",
-        quantity(median, phases.first_byte.unit),
+        "{} sends the first byte of its first response {} after QEMU was started (median of {count} boots, 95 % interval {} ms).",
+        capital(&phases.entry.who()),
+        quantity(median, Unit::Milliseconds),
         interval(&phases.first_byte.summary),
     )];
     if let (Some(floor), Some(above)) = (phases.floor, phases.above_floor()) {
         sentences.push(format!(
-            "An empty guest takes {} to its first instruction: that is the floor, below which no kernel can be, and the first byte comes {} \
-             after it ({}).",
-            quantity(floor.summary.median, floor.unit),
-            quantity(above.median, floor.unit),
+            "An empty guest’s first instruction runs after {}: no kernel can be below this floor. Boot by boot, the first byte comes \
+             {} above it (interval {} ms).",
+            quantity(floor.summary.median, Unit::Milliseconds),
+            quantity(above.median, Unit::Milliseconds),
             interval(&above),
         ));
     }
-    let steps: Vec<_> = phases
-        .longest(STEPS)
-        .into_iter()
-        .map(|step| {
-            let share = step.length() / median * 100.0;
-            let words = meaning(Benchmark::Boot, &step.name).and_then(|words| words.split(':').next());
-            let words = words.map_or_else(String::new, |words| format!(": {words}"));
-            format!("{} ms ({share:.0} %) until “{}”{words}", number(step.length()), step.name)
-        })
-        .collect();
-    if !steps.is_empty() {
-        sentences.push(format!("Most of the time goes into these steps: {}.", steps.join("; ")));
+    if let Some(share) = phases.before_guest() {
+        sentences.push(format!("{:.0} % of the time passes before the guest’s first instruction.", share * 100.0));
     }
+    let step = |step: &Step| {
+        let words = doing(&step.name).map_or_else(|| format!("until “{}”", step.name), str::to_owned);
+        format!("{words}, {} ({:.0} %)", quantity(step.length(), Unit::Milliseconds), step.length() / median * 100.0)
+    };
+    let steps: Vec<_> = phases.longest(STEPS).into_iter().map(step).collect();
+    sentences.push(format!("The longest steps are: {}.", steps.join("; ")));
+    sentences.extend(others(phases, entries));
     sentences
 }
 
 /// How long others take to their first response.
 fn others(phases: &Phases<'_>, entries: &[Entry]) -> Option<String> {
     let own = first_response(&phases.entry.record)?.summary.median;
-    let same = |entry: &&Entry| entry.record.benchmark == Benchmark::Boot && entry.record.system != MAYFLY;
-    let others: Vec<_> = entries
-        .iter()
-        .filter(same)
-        .filter_map(|entry| {
-            let other = first_response(&entry.record)?;
-            let times = number(other.summary.median / own);
-            Some(format!("{} takes {}, {times} times as long", entry.who(), quantity(other.summary.median, other.unit)))
-        })
-        .collect();
-    (!others.is_empty()).then(|| format!("To its whole first response, {}.", list(&others)))
+    let boots =
+        entries.iter().filter(|entry| entry.record.benchmark == Benchmark::Boot && entry.record.system != MAYFLY);
+    let times = boots.filter_map(|entry| {
+        let other = first_response(&entry.record)?.summary.median;
+        let took = quantity(other, Unit::Milliseconds);
+        Some(format!("{} takes {took}, {} times as long", capital(&entry.who()), brief(other / own)))
+    });
+    let times: Vec<_> = times.collect();
+    let own = quantity(own, Unit::Milliseconds);
+    (!times.is_empty()).then(|| format!("The whole first response is there after {own}; {}.", list(&times)))
 }
 
 /// Requests a second on each number of connections, beside each other system.
 fn load(entries: &[&Entry]) -> Vec<String> {
-    let connections = load::connections(entries);
-    let rate = |entry: &Entry| Some(entry.record.series("requests")?.summary.median);
-    let on = |who: &str, figure: &dyn Fn(&Entry) -> Option<f64>| -> Vec<(f64, f64)> {
-        let of = |connections: &f64| entries.iter().find(|entry| entry.who() == who && load::of(entry) == Some(*connections));
-        connections.iter().filter_map(|number| Some((*number, figure(of(number)?)?))).collect()
-    };
-    let mut systems: Vec<_> = entries.iter().map(|entry| (entry.record.system != MAYFLY, entry.who())).collect();
-    systems.sort();
-    systems.dedup();
-    let sentence = |(other, who): &(bool, String)| {
-        let ratio = |entry: &Entry| Some(entry.record.series("mayfly over this")?.summary.median);
-        let figures = if *other { on(who, &ratio) } else { on(who, &rate) };
-        let said = figures.iter().map(|(connections, figure)| format!("{} on {}", number(*figure), load::say(*connections)));
-        let said = list(&said.collect::<Vec<_>>());
-        (!said.is_empty()).then(|| if *other {
-            format!("That is so many times what {who} answers, turn by turn: {said}.")
-        } else {
-            format!("{} answers so many requests a second: {said}.", capital(who))
-        })
-    };
-    systems.iter().filter_map(sentence).collect()
+    let (own, others): (Vec<_>, Vec<_>) = whos(entries).into_iter().partition(|(system, _)| *system == MAYFLY);
+    let own = own.iter().filter_map(|(_, who)| {
+        let (connections, rates) = figures(entries, who, "requests")?;
+        Some(format!("On {connections} keep-alive connections, {} answers {rates} requests a second.", capital(who)))
+    });
+    let others = others.iter().filter_map(|(_, who)| {
+        let (connections, ratios) = figures(entries, who, "mayfly over this")?;
+        Some(format!("That is, on {connections} connections, {ratios} times as many as {} answers.", capital(who)))
+    });
+    let sentences: Vec<_> = own.chain(others).collect();
+    (!sentences.is_empty()).then(|| sentences.join(" ")).into_iter().collect()
+}
+
+/// Systems, and their runs.
+fn whos<'a>(entries: &[&'a Entry]) -> Vec<(&'a str, String)> {
+    let mut whos = Vec::new();
+    for entry in entries {
+        let who = (entry.record.system.as_str(), entry.who());
+        if !whos.contains(&who) {
+            whos.push(who);
+        }
+    }
+    whos
+}
+
+/// Numbers of connections, and for each the median of a run's series of this name; both as lists.
+fn figures(entries: &[&Entry], who: &str, name: &str) -> Option<(String, String)> {
+    let of = |connections: f64| entries.iter().find(|entry| entry.who() == who && load::of(entry) == Some(connections));
+    let figures = load::connections(entries).into_iter().filter_map(|connections| {
+        let median = of(connections)?.record.series(name)?.summary.median;
+        Some((number(connections), brief(median)))
+    });
+    let (connections, medians): (Vec<_>, Vec<_>) = figures.unzip();
+    (!medians.is_empty()).then(|| (list(&connections), list(&medians)))
 }
 
 /// A warning if answers were wrong.

@@ -35,8 +35,8 @@ pub(super) fn render(input: &Input) -> anyhow::Result<String> {
                     h1 { "Mayfly, measured" }
                     p.where { (place(&input.entries)) }
                     @if let Some(why) = &input.warning { p.warning { "Not to be compared: " (why) "." } }
-                    @let sentences = overview::sentences(&input.entries);
-                    @if !sentences.is_empty() { p.overview { (sentences.join(" ")) } }
+                    @let paragraphs = overview::paragraphs(&input.entries);
+                    @if !paragraphs.is_empty() { div.overview { @for text in paragraphs { p { (text) } } } }
                     nav { @for section in &sections { a href=(format!("#{}", section.id())) { (section.name()) } " " } }
                 }
                 main { @for body in bodies { (body) } }
@@ -70,7 +70,8 @@ fn place(entries: &[Entry]) -> String {
         return String::new();
     };
     let environment = &record.environment;
-    let host = environment.host.as_ref().map(|Host { cpu, cores, date, .. }| format!(" · {cpu}, {cores} cores · {date}"));
+    let host =
+        environment.host.as_ref().map(|Host { cpu, cores, date, .. }| format!(" · {cpu}, {cores} cores · {date}"));
     let (host, git) = (host.unwrap_or_default(), revision(record));
     format!("QEMU {} ({}), {}{host} · source {git}", environment.qemu, environment.accelerator, environment.machine)
 }
@@ -109,7 +110,7 @@ impl Section<'_> {
                 h2 { (self.name()) }
                 p { (self.intro()) }
                 @for picture in pictures { (picture) }
-                @if !rest.is_empty() { h3 { "Other figures" } (picture::table(&rest)) }
+                @if !rest.is_empty() { (picture::table("Other figures", &rest)) }
                 (provenance::render(&self.entries))
             }
         })

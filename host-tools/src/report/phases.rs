@@ -14,7 +14,7 @@ pub(super) struct Phases<'a> {
 
 /// The colour of what the guest did.
 pub(super) const GUEST: usize = 0;
-/// The colour of what QEMU, its network and the client did.
+/// The colour of what QEMU, its firmware, its network and the client did.
 pub(super) const HOST: usize = 1;
 
 impl<'a> Phases<'a> {
@@ -26,9 +26,11 @@ impl<'a> Phases<'a> {
         }
         let mut events: Vec<_> = record.series.iter().filter_map(|series| Some((series, series.side?))).collect();
         events.sort_by(|(one, _), (two, _)| one.summary.median.total_cmp(&two.summary.median));
-        let mut start = 0.0;
+        let (mut start, mut running) = (0.0, false);
         let steps = events.into_iter().map(|(series, side)| {
-            let colour = if side == Side::Guest { GUEST } else { HOST };
+            // What passes until the guest's first instruction is not the guest's.
+            let colour = if running && side == Side::Guest { GUEST } else { HOST };
+            running |= side == Side::Guest;
             let step = Step { name: series.name.clone(), colour, start, end: series.summary.median };
             start = step.end;
             step
@@ -49,6 +51,13 @@ impl<'a> Phases<'a> {
         let parts = self.entry.record.series("sum of the parts")?;
         let shares = paired(parts, self.first_byte)?.map(|(sum, whole)| (sum / whole - 1.0).abs());
         Summary::of(shares).map(|summary| summary.median)
+    }
+
+    /// The share of the time to the first byte that passes until the guest's first instruction.
+    pub(super) fn before_guest(&self) -> Option<f64> {
+        let guest = self.entry.record.series.iter().filter(|series| series.side == Some(Side::Guest));
+        let first = guest.map(|series| series.summary.median).min_by(f64::total_cmp)?;
+        Some(first / self.first_byte.summary.median)
     }
 
     /// The longest steps before the first byte, longest first.
@@ -85,7 +94,10 @@ mod tests {
         assert_eq!(names, ["port open", "entry", "listening", "first byte", "last byte"]);
         assert!(phases.steps.windows(2).all(|pair| pair[0].end == pair[1].start));
         let longest: Vec<_> = phases.longest(2).iter().map(|step| (step.name.as_str(), step.length())).collect();
-        assert_eq!(longest, [("port open", 11.0), ("first byte", 6.0)]);
+        assert_eq!(longest, [("port open", 11.145), ("first byte", 6.0)]);
+        let guest: Vec<_> = phases.steps.iter().map(|step| step.colour == GUEST).collect();
+        assert_eq!(guest, [false, false, true, false, false], "until entry the guest does nothing");
+        assert!(phases.before_guest().is_some_and(|share| (share - 16.145 / 26.145).abs() < 1e-9));
     }
 
     #[test]

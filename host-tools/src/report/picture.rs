@@ -35,7 +35,7 @@ impl Picture<'_> {
                 @if !self.legend.is_empty() { (legend(&self.legend)) }
                 div.wide role="img" aria-label=(self.title) { (PreEscaped(wide)) }
                 div.narrow role="img" aria-label=(self.title) { (PreEscaped(narrow)) }
-                (table(&self.rows))
+                (table("The table behind it", &self.rows))
             }
         })
     }
@@ -51,11 +51,11 @@ fn legend(entries: &[(usize, String)]) -> Markup {
     }
 }
 
-/// All figures of these rows, folded up.
-pub(super) fn table(rows: &[Row<'_>]) -> Markup {
+/// All figures of these rows, folded up below `title`.
+pub(super) fn table(title: &str, rows: &[Row<'_>]) -> Markup {
     html! {
         details {
-            summary { "The table behind it" }
+            summary { (title) }
             div.scroll { table {
                 thead { tr {
                     th { "" } th { "unit" } th { "values" } th { "min" } th { "median" } th { "95 % interval" }

@@ -19,8 +19,10 @@ pub(super) fn render(entries: &[&Entry]) -> Markup {
 
 /// What each number includes.
 fn meanings(entries: &[&Entry]) -> Markup {
-    let series = entries.iter().flat_map(|entry| entry.record.series.iter().map(|series| (entry.record.benchmark, series)));
-    let named = series.filter_map(|(benchmark, series)| Some((series.name.clone(), meaning(benchmark, &series.name)?.to_owned())));
+    let series =
+        entries.iter().flat_map(|entry| entry.record.series.iter().map(|series| (entry.record.benchmark, series)));
+    let named = series
+        .filter_map(|(benchmark, series)| Some((series.name.clone(), meaning(benchmark, &series.name)?.to_owned())));
     let named = distinct(named);
     html! {
         @if !named.is_empty() {
@@ -65,7 +67,8 @@ fn environments(entries: &[&Entry]) -> Markup {
 }
 
 fn fields(entry: &Entry) -> Vec<(&'static str, String)> {
-    let Environment { git: _, image, machine, qemu, line, accelerator, accelerator_reason, host } = &entry.record.environment;
+    let Environment { git: _, image, machine, qemu, line, accelerator, accelerator_reason, host } =
+        &entry.record.environment;
     let mut fields = vec![
         ("source", revision(&entry.record)),
         ("image", format!("{}, {} bytes", image.name, image.bytes)),

@@ -13,7 +13,8 @@ pub(super) fn entry(record: Record) -> Entry {
 
 /// A result of this benchmark and system.
 pub(super) fn record(benchmark: Benchmark, system: &str, parameters: &[(&str, Parameter)]) -> Record {
-    let parameters: BTreeMap<_, _> = parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let parameters: BTreeMap<_, _> =
+        parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     Record {
         schema: SCHEMA,
         benchmark,

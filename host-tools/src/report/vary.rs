@@ -73,7 +73,10 @@ impl Vary {
 
 /// A parameter with its value.
 pub(super) fn named(name: &str, value: &Parameter) -> String {
-    format!("{name} {}", show(value))
+    match value {
+        Parameter::Number(number) => format!("{name} = {}", self::number(*number)),
+        Parameter::Word(word) => format!("{name} {word}"),
+    }
 }
 
 fn show(value: &Parameter) -> String {
@@ -96,14 +99,14 @@ mod tests {
         let vary = Vary::of(&entries);
         assert_eq!(vary.along.as_deref(), Some("connections"));
         assert_eq!(vary.place(entries[1]), Some(16.0));
-        assert_eq!(vary.label(entries[2]), "linux, seconds 5, connections 128");
+        assert_eq!(vary.label(entries[2]), "linux, seconds = 5, connections = 128");
     }
 
     #[test]
     fn what_is_the_same_everywhere_is_not_said() {
         let entries = [load("mayfly", 1), load("mayfly", 16)].map(entry);
         let entries: Vec<_> = entries.iter().collect();
-        assert_eq!(Vary::of(&entries).label(entries[0]), "connections 1");
+        assert_eq!(Vary::of(&entries).label(entries[0]), "connections = 1");
         assert_eq!(Vary::of(&entries[..1]).label(entries[0]), "");
     }
 }

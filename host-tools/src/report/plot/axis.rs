@@ -3,7 +3,7 @@
 use super::super::number::number;
 
 /// A logarithmic scale is taken if the greatest value is more than so many times the least.
-const WIDE: f64 = 20.0;
+const WIDE: f64 = 8.0;
 
 /// A scale between two values.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +22,9 @@ impl Axis {
 
     /// From the least of these values to the greatest; logarithmic if they are far apart.
     pub(super) fn around(values: impl IntoIterator<Item = f64>) -> Self {
-        let (low, high) =
-            values.into_iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) = values
+            .into_iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
         if low > high {
             return Self::from_zero([]);
         }

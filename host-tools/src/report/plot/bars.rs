@@ -71,7 +71,7 @@ impl Plot for Bars {
         let mut y = frame.top + 4;
         for group in &self.groups {
             if !group.title.is_empty() {
-                sheet.text(&group.title, (8, y + TITLE / 2), Align::Left, ink::TEXT)?;
+                sheet.heading(&group.title, (8, y + TITLE / 2))?;
                 y += TITLE;
             }
             for bar in &group.bars {

@@ -2,7 +2,9 @@
 
 use plotters::backend::SVGBackend;
 use plotters::coord::Shift;
-use plotters::prelude::{Color, DrawingArea, IntoFont, PathElement, Polygon, RGBColor, Rectangle, ShapeStyle, Text};
+use plotters::prelude::{
+    Color, DrawingArea, FontStyle, IntoFont, PathElement, Polygon, RGBColor, Rectangle, ShapeStyle, Text,
+};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
@@ -45,12 +47,22 @@ impl<'a> Sheet<'a> {
 
     /// Writes a line whose middle is at this height.
     pub(super) fn text(&self, text: &str, at: Pixel, align: Align, colour: RGBColor) -> anyhow::Result<()> {
+        self.write(text, at, align, colour, FontStyle::Normal)
+    }
+
+    /// Writes a heading, from this point to the right.
+    pub(super) fn heading(&self, text: &str, at: Pixel) -> anyhow::Result<()> {
+        self.write(text, at, Align::Left, ink::TEXT, FontStyle::Bold)
+    }
+
+    fn write(&self, text: &str, at: Pixel, align: Align, colour: RGBColor, style: FontStyle) -> anyhow::Result<()> {
         let side = match align {
             Align::Left => HPos::Left,
             Align::Middle => HPos::Center,
             Align::Right => HPos::Right,
         };
-        let font = ("sans-serif", f64::from(TEXT) * SCALE).into_font().color(&colour).pos(Pos::new(side, VPos::Center));
+        let font =
+            ("sans-serif", f64::from(TEXT) * SCALE, style).into_font().color(&colour).pos(Pos::new(side, VPos::Center));
         Ok(self.area.draw(&Text::new(text.to_owned(), at, font))?)
     }
 

@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::frame::{Align, FOOT, Frame, Sheet, text_width};
 use super::{Plot, Width, colour, ink};
-use crate::report::number::number;
+use crate::report::number::brief;
 
 /// The steps of a boot, in milliseconds.
 pub(in super::super) struct Waterfall {
@@ -41,7 +41,7 @@ impl Plot for Waterfall {
         if let Some(floor) = self.floor {
             let at = frame.across(floor);
             sheet.dashes((at, TOP - 6), frame.bottom, ink::TEXT)?;
-            let text = format!("floor {} ms", number(floor));
+            let text = format!("floor {} ms", brief(floor));
             let half = text_width(&text) / 2;
             let middle = at.clamp(frame.left + half, (frame.right - half).max(frame.left + half));
             sheet.text(&text, (middle, TOP - 14), Align::Middle, ink::TEXT)?;
@@ -65,7 +65,7 @@ impl Step {
         let (start, end) = (frame.across(self.start), frame.across(self.end));
         let end = end.max(start + 2);
         sheet.bar([(start, top), (end, top + BAR)], colour(self.colour))?;
-        let text = format!("+{}", number(self.length()));
+        let text = format!("+{}", brief(self.length()));
         // On the side that has the room.
         if end + text_width(&text) < frame.right {
             sheet.text(&text, (end + 5, middle), Align::Left, ink::TEXT)
