@@ -97,6 +97,65 @@ fn a_peer_that_there_is_not_is_named_with_those_there_are() {
     assert_eq!(said, "there is no peer `solaris`; there are: linux");
 }
 
+/// A result: the example of docs/results.md as a line.
+fn result() -> String {
+    let docs = include_str!("../../docs/results.md");
+    let (_, rest) = docs.split_once("```json\n").expect("there is an example");
+    let (example, _) = rest.split_once("```").expect("it ends");
+    example.lines().map(str::trim).collect()
+}
+
+#[test]
+fn files_that_hold_no_results_are_refused_and_no_page_is_written() {
+    let dir = folder();
+    let said = failure(&dir, &["report", "no.jsonl"]);
+    assert!(said.starts_with("cannot read no.jsonl: No such file or directory"), "{said}");
+    let said_of = |text: &str| {
+        fs::write(dir.path().join("r.jsonl"), text).expect("written");
+        failure(&dir, &["report", "r.jsonl"])
+    };
+    assert_eq!(said_of("\n"), "r.jsonl has no results: `mayfly bench boot --json r.jsonl` makes some");
+    let said = said_of(&format!("{}\n{{\"schema\": 1}}\n", result()));
+    assert!(said.starts_with("line 2 of r.jsonl is not a result of mayfly bench: missing field"), "{said}");
+    assert!(said_of("hello").starts_with("line 1 of r.jsonl is not a result of mayfly bench: expected value"));
+    let said = said_of(&result().replace("\"schema\": 1", "\"schema\": 7"));
+    assert!(said.ends_with("its format has version 7, and this command reads version 1"), "{said}");
+    assert!(!dir.path().join("build").exists(), "nothing is written");
+}
+
+#[test]
+fn results_of_different_classes_are_on_one_page_only_by_force_and_marked() {
+    let dir = folder();
+    fs::write(dir.path().join("tcg.jsonl"), result()).expect("written");
+    let kvm = result().replace("\"accelerator\": \"tcg\"", "\"accelerator\": \"kvm\"");
+    fs::write(dir.path().join("kvm.jsonl"), kvm).expect("written");
+    let said = failure(&dir, &["report", "tcg.jsonl", "kvm.jsonl"]);
+    let why = "tcg.jsonl and kvm.jsonl are not to be compared: they are of different classes: one's accelerator is tcg, \
+               the other's kvm";
+    assert_eq!(said, format!("{why}; --force puts them on one page all the same, and marks it"));
+    let page = |args: &[&str]| {
+        let output = mayfly(&dir, &[&["report", "-o", "page.html"], args].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read_to_string(dir.path().join("page.html")).expect("written")
+    };
+    assert!(page(&["tcg.jsonl", "kvm.jsonl", "--force"]).contains("class=\"warning\""));
+    let same = page(&["tcg.jsonl", "tcg.jsonl"]);
+    assert!(!same.contains("class=\"warning\"") && same.contains("mayfly (run 2)"));
+    assert_eq!(same, page(&["tcg.jsonl", "tcg.jsonl"]), "the same input gives the same bytes");
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_named() {
+    let dir = folder();
+    fs::write(dir.path().join("r.jsonl"), result()).expect("written");
+    let said = failure(&dir, &["report", "r.jsonl", "-o", "r.jsonl/page.html"]);
+    assert!(said.starts_with("the page cannot be written to r.jsonl/page.html: "), "{said}");
+    fs::create_dir(dir.path().join("page.html")).expect("made");
+    let said = failure(&dir, &["report", "r.jsonl", "-o", "page.html"]);
+    assert!(said.starts_with("the page cannot be written to page.html: "), "{said}");
+    assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 2, "nothing half-written is left");
+}
+
 #[test]
 fn a_damaged_image_is_described() {
     let said = inspect_damaged(|image, _| image.truncate(image.len() / 2));
@@ -230,9 +289,17 @@ fn wrong_usage_exits_with_2_and_shows_what_is_possible() {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    for args in
-        [&["new"][..], &["build"], &["run"], &["invoke"], &["inspect"], &["explain"], &["bench", "boot"], &["demo"]]
-    {
+    for args in [
+        &["new"][..],
+        &["build"],
+        &["run"],
+        &["invoke"],
+        &["inspect"],
+        &["explain"],
+        &["bench", "boot"],
+        &["report"],
+        &["demo"],
+    ] {
         let output = mayfly(&folder(), &[args, &["--help"]].concat());
         assert!(output.status.success(), "{args:?}");
         let help = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -2,7 +2,7 @@
 
 use super::generic::{self, Item};
 use super::input::Entry;
-use super::number::{brief, number, quantity};
+use super::number::{brief, interval, number, quantity};
 use super::phases::{GUEST, HOST, Phases, first_response};
 use super::picture::{Picture, Row};
 use super::plot::{Distribution, Sample, Waterfall};
@@ -75,10 +75,9 @@ fn distribution<'a>(phases: &Phases<'a>, label: &str) -> Option<Picture<'a>> {
         title: with("How boots vary", label),
         caption: above.map_or_else(String::new, |above| {
             format!(
-                "Boot by boot, the first byte comes {} after the floor (median, 95 % interval {} … {} ms).",
+                "Boot by boot, the first byte comes {} after the floor (median, 95 % interval {} ms).",
                 quantity(above.median, floor.unit),
-                brief(above.interval[0]),
-                brief(above.interval[1]),
+                interval(&above),
             )
         }),
         plot: Box::new(Distribution { samples, unit: "ms since QEMU was started".to_owned() }),

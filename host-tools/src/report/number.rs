@@ -56,9 +56,9 @@ pub(super) fn unit(unit: Unit) -> &'static str {
     }
 }
 
-/// Where the median lies with what certainty.
+/// Where the median lies with what certainty, in a sentence.
 pub(super) fn interval(Summary { interval: [low, high], .. }: &Summary) -> String {
-    format!("{} … {}", number(*low), number(*high))
+    format!("{} … {}", brief(*low), brief(*high))
 }
 
 #[cfg(test)]

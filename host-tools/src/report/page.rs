@@ -116,3 +116,97 @@ impl Section<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{boot, entry, load, record, series};
+    use super::*;
+    use crate::results::Unit;
+
+    /// A page with every kind of section.
+    fn page() -> String {
+        let mut linux = record(Benchmark::Boot, "linux", &[("path", "/hello".into())]);
+        linux.series = vec![series("first response", Unit::Milliseconds, 106.0)];
+        let scale = [1_u64, 10, 100].map(|many| {
+            let mut record = record(Benchmark::Scale, "mayfly", &[("functions", many.into())]);
+            record.series = vec![series("request", Unit::Microseconds, 50.0)];
+            record
+        });
+        let isolation = ["tables", "none"].map(|name| {
+            let mut record = record(Benchmark::Isolation, "mayfly", &[("isolation", name.into())]);
+            record.series = vec![series("request", Unit::Microseconds, 60.0)];
+            record.environment.host = None;
+            record
+        });
+        let mut loads = [load("mayfly", 1), load("linux", 1), load("mayfly", 16), load("linux", 16)];
+        loads[1].notes.push("<script>alert('a peer')</script>".to_owned());
+        let records = [boot(), linux].into_iter().chain(loads).chain(scale).chain(isolation);
+        let input = Input { entries: records.map(entry).collect(), warning: None };
+        render(&input).expect("it can be drawn")
+    }
+
+    #[test]
+    fn a_page_has_a_section_for_each_benchmark_with_its_pictures_and_where_they_come_from() {
+        let page = page();
+        for id in ["boot", "load", "scale", "isolation-counted"] {
+            let (_, section) = page.split_once(&format!("<section id=\"{id}\">")).expect("there is a section");
+            let (section, _) = section.split_once("</section>").expect("it ends");
+            for part in [
+                "<svg",
+                "The table behind it",
+                "Where and with what it was measured",
+                "How to repeat it",
+                "cargo mayfly bench",
+            ] {
+                assert!(section.contains(part), "{id} lacks {part}");
+            }
+        }
+        for title in [
+            "Where the time of a boot goes",
+            "How boots vary",
+            "From starting the system to its whole first response",
+            "Blocks of code that QEMU translated",
+            "Requests answered a second",
+            "How latency on 16 connections is distributed",
+            "request by functions",
+        ] {
+            assert!(page.contains(&format!("<h3>{title}</h3>")), "there is no {title}");
+        }
+        for figure in [
+            "26.1 ms after QEMU was started",
+            "6 ms above it",
+            "Linux takes 106 ms, 3.98 times as long",
+            "3,000 and 3,000",
+        ] {
+            assert!(page.contains(figure), "there is no {figure}");
+        }
+    }
+
+    #[test]
+    fn a_page_needs_nothing_else_and_says_what_it_is_given_without_being_it() {
+        let page = page();
+        let own = page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
+        for foreign in ["http:", "https:", "url(", "@import", "src=", "<script", "<link"] {
+            assert!(!own.contains(foreign), "{foreign}");
+        }
+        assert!(page.contains("&lt;script&gt;alert('a peer')"));
+        assert_eq!(page, self::page(), "the same input gives the same bytes");
+    }
+
+    #[test]
+    fn every_element_that_begins_ends() {
+        let page = page();
+        let (_, mut rest) = page.split_once("</style>").expect("there is a style");
+        let mut open = vec!["html", "head"];
+        while let Some((_, tag)) = rest.split_once('<') {
+            let (tag, after) = tag.split_once('>').expect("a tag ends");
+            match tag.strip_prefix('/') {
+                Some(name) => assert_eq!(open.pop(), Some(name)),
+                None if tag.ends_with('/') => {}
+                None => open.push(tag.split_whitespace().next().unwrap_or_default()),
+            }
+            rest = after;
+        }
+        assert_eq!(open, [""; 0]);
+    }
+}

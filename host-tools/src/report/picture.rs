@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::number::{interval, number, unit};
+use super::number::{number, unit};
 use super::plot::{self, Plot, Width};
 use crate::results::{Series, Summary};
 
@@ -63,10 +63,10 @@ pub(super) fn table(title: &str, rows: &[Row<'_>]) -> Markup {
                 } }
                 tbody {
                     @for Row { label, series } in rows {
-                        @let Summary { count, min, median, p95, p99, max, outliers, .. } = series.summary;
+                        @let Summary { count, min, median, interval: [low, high], p95, p99, max, outliers, .. } = series.summary;
                         tr {
                             th { (label) } td { (unit(series.unit)) } td { (number(count as f64)) } td { (number(min)) }
-                            td { (number(median)) } td { (interval(&series.summary)) } td { (number(p95)) }
+                            td { (number(median)) } td { (number(low)) " … " (number(high)) } td { (number(p95)) }
                             td { (number(p99)) } td { (number(max)) } td { (number(outliers as f64)) }
                         }
                     }

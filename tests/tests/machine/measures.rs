@@ -15,9 +15,20 @@ fn measure(name: &str, options: &[&str]) -> (bool, String, Vec<Record>) {
     if !json.exists() {
         return (output.status.success(), said, Vec::new());
     }
+    check(&fs::read_to_string(&json).expect("it is text"));
     let records = results::read(&json).expect("they are results");
     fs::remove_file(&json).expect("it is ours");
     (output.status.success(), said, records.into_iter().filter(|record| record.system == "mayfly").collect())
+}
+
+/// Is every line as docs/results.schema.json says?
+fn check(lines: &str) {
+    let schema = serde_json::from_str(include_str!("../../../docs/results.schema.json")).expect("it is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("it is a schema");
+    for line in lines.lines() {
+        let record = serde_json::from_str(line).expect("it is JSON");
+        validator.validate(&record).unwrap_or_else(|error| panic!("{error} in {line}"));
+    }
 }
 
 #[test]
