@@ -9,8 +9,6 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[cfg(test)]
-pub(crate) use self::environment::tests as samples;
 pub use self::environment::{Environment, Host, Image, Revision};
 pub use self::file::{append, read};
 pub use self::summary::Summary;
@@ -181,8 +179,10 @@ fn thin(mut values: Vec<f64>) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    pub(crate) use super::environment::tests::environment;
 
     #[test]
     fn a_long_series_keeps_its_ends_and_its_summary() {

@@ -8,8 +8,8 @@ use super::picture::{Picture, Row};
 use super::plot::{Distribution, Sample, Waterfall};
 use super::vary::Vary;
 
-/// Pictures of boots, and what is not in one.
-pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> (Vec<Picture<'a>>, Vec<Row<'a>>) {
+/// Pictures of boots.
+pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
     let mut pictures = Vec::new();
     let boots: Vec<_> = entries.iter().filter_map(|entry| Phases::of(entry)).collect();
     let own: Vec<_> = boots.iter().map(|phases| phases.entry).collect();
@@ -37,8 +37,7 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> (Vec<Picture<'a>>, Vec<Row<
             .to_owned(),
         ..picture
     }));
-    let checks = of(&["sum of the parts", "uncertainty of guest times"]);
-    (pictures, checks.iter().map(|item| generic::row(item, &vary)).collect())
+    pictures
 }
 
 /// The steps on one axis.

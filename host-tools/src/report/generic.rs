@@ -10,34 +10,41 @@ use crate::results::{Series, Summary, Unit};
 /// As few values say little about how they are distributed.
 const DISTRIBUTED: usize = 20;
 
+/// Of lines in one picture none is so many times as high as another.
+const SEEN: f64 = 20.0;
+/// So many figures are named in a title.
+const NAMED: usize = 3;
+
 /// A series, and the result that it is of.
 pub(super) type Item<'a> = (&'a Entry, &'a Series);
 
-/// Pictures of these results, and what is not in one.
-pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> (Vec<Picture<'a>>, Vec<Row<'a>>) {
-    let (mut pictures, mut rows) = (Vec::new(), Vec::new());
-    for alike in alike(entries) {
-        let vary = Vary::of(&alike);
-        let names = names(&alike);
-        let mut own = |items: &[Item<'a>], picture: Option<Picture<'a>>| match picture {
-            Some(picture) => pictures.push(picture),
-            None => rows.extend(items.iter().map(|item| row(item, &vary))),
-        };
-        if let Some(along) = &vary.along {
-            for items in of_one_unit(&alike, &names, &vary) {
-                own(&items, lines(&items, &vary, along));
-            }
-        } else {
-            for &name in &names {
-                let items = items(&alike, name);
-                own(&items, bars(name.0, &items, &vary));
-            }
-        }
-        for name in names {
-            pictures.extend(distribution(name.0, &items(&alike, name), &vary));
-        }
+/// Pictures of these results.
+pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
+    alike(entries).iter().flat_map(|alike| pictures_of_alike(alike)).collect()
+}
+
+/// Pictures of results that have the same parameters.
+fn pictures_of_alike<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
+    let vary = Vary::of(entries);
+    let names = names(entries);
+    let mut pictures = Vec::new();
+    if let Some(along) = &vary.along {
+        pictures.extend(of_one_unit(entries, &names, &vary).iter().filter_map(|items| lines(items, &vary, along)));
+    } else if let [_] = entries {
+        let units = of_one_unit(entries, &names, &vary);
+        pictures.extend(units.iter().filter_map(|items| bars_by_name(&title(items), items, &vary)));
+        pictures.extend(units.iter().filter_map(|items| distribution(&title(items), items, &vary)));
+        return pictures;
+    } else {
+        pictures.extend(names.iter().filter_map(|name| bars(name.0, &items(entries, *name), &vary)));
     }
-    (pictures, rows)
+    let by = vary.along.as_ref().map_or_else(String::new, |along| format!(", by {along}"));
+    let distribution = |name: &(&str, Unit)| {
+        let picture = distribution(name.0, &items(entries, *name), &vary)?;
+        Some(Picture { title: format!("{}{by}", picture.title), ..picture })
+    };
+    pictures.extend(names.iter().filter_map(distribution));
+    pictures
 }
 
 /// The results by the names of their parameters.
@@ -70,7 +77,7 @@ fn items<'a>(entries: &[&'a Entry], (name, unit): (&str, Unit)) -> Vec<Item<'a>>
     entries.iter().filter_map(of).collect()
 }
 
-/// All figures of a unit together, or one by one if there would be too many lines.
+/// All figures of a unit together; one by one if that would be too many lines, or if some would be too small to be seen.
 fn of_one_unit<'a>(entries: &[&'a Entry], names: &[(&str, Unit)], vary: &Vary) -> Vec<Vec<Item<'a>>> {
     let mut together: Vec<Vec<Item<'a>>> = Vec::new();
     for (at, &(_, unit)) in names.iter().enumerate() {
@@ -79,9 +86,32 @@ fn of_one_unit<'a>(entries: &[&'a Entry], names: &[(&str, Unit)], vary: &Vary) -
         }
         let single: Vec<_> = names.iter().filter(|name| name.1 == unit).map(|name| items(entries, *name)).collect();
         let all = single.concat();
-        if labels(&all, vary).len() <= COLOURS { together.push(all) } else { together.extend(single) }
+        let few = vary.along.is_none() || labels(&all, vary).len() <= COLOURS;
+        let most =
+            |items: &Vec<Item<'a>>| items.iter().map(|(_, series)| series.summary.median.abs()).fold(0.0, f64::max);
+        let (least, greatest) =
+            single.iter().map(most).fold((f64::MAX, 0.0), |(low, high), most| (most.min(low), most.max(high)));
+        if few && (vary.along.is_none() || greatest <= least * SEEN) {
+            together.push(all)
+        } else {
+            together.extend(single)
+        }
     }
     together
+}
+
+/// The names of these figures, or their unit if they are many.
+fn title(items: &[Item<'_>]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for (_, series) in items {
+        if !names.contains(&series.name.as_str()) {
+            names.push(&series.name);
+        }
+    }
+    match items {
+        [(_, first), ..] if names.len() > NAMED => format!("figures in {}", unit(first.unit)),
+        _ => names.join(" · "),
+    }
 }
 
 /// What the lines of these figures are called, in the order in which they first appear.
@@ -124,16 +154,20 @@ fn lines<'a>(items: &[Item<'a>], vary: &Vary, along: &str) -> Option<Picture<'a>
         }
     }
     let (_, first) = items.first()?;
-    let names: Vec<_> = legend.iter().map(|(_, label)| label.split(": ").next().unwrap_or(label)).collect();
-    let same = names.iter().all(|name| name == names.first().unwrap_or(name));
-    let title = if same { names.first()?.to_string() } else { unit(first.unit).to_owned() };
     (!curves.is_empty()).then(|| Picture {
-        title: format!("{title} by {along}"),
-        caption: "Each mark is a median; the band around a line is its 95 % interval.".to_owned(),
+        title: format!("{} by {along}", title(items)),
+        caption: caption(items, "Each mark is a median; the band around a line is its 95 % interval."),
         plot: Box::new(Growth { curves, parameter: along.to_owned(), unit: unit(first.unit).to_owned() }),
-        legend,
+        // One line is what the title says.
+        legend: if legend.len() > 1 { legend } else { Vec::new() },
         rows: items.iter().map(|item| row(item, vary)).collect(),
     })
+}
+
+/// `words`, if there are intervals to be seen.
+fn caption(items: &[Item<'_>], words: &str) -> String {
+    let exact = items.iter().all(|(_, series)| series.summary.count == 1);
+    if exact { String::new() } else { words.to_owned() }
 }
 
 fn point(x: f64, series: &Series) -> Point {
@@ -165,10 +199,10 @@ fn bars_of<'a>(
     for item in items {
         let mut parts = parts(item).into_iter();
         let (series, label) = (item.1, parts.next().unwrap_or_else(|| item.1.name.clone()));
-        let colour = colours.iter().position(|known| *known == label).unwrap_or_else(|| {
+        if !colours.contains(&label) {
             colours.push(label.clone());
-            colours.len() - 1
-        });
+        }
+        let colour = colours.iter().position(|known| *known == label).unwrap_or(0);
         let Summary { median, interval, .. } = series.summary;
         let bar = Bar { label, colour, median, interval, text: quantity(median, series.unit) };
         let title = parts.collect::<Vec<_>>().join(", ");
@@ -177,10 +211,14 @@ fn bars_of<'a>(
             None => groups.push(Group { title, bars: vec![bar] }),
         }
     }
+    if colours.len() > COLOURS {
+        // No colour would say which bar it is.
+        groups.iter_mut().flat_map(|group| &mut group.bars).for_each(|bar| bar.colour = 0);
+    }
     let (_, first) = items.first()?;
     Some(Picture {
         title: title.to_owned(),
-        caption: "Each bar is a median; the thin line at its end is its 95 % interval.".to_owned(),
+        caption: caption(items, "Each bar is a median; the thin line at its end is its 95 % interval."),
         plot: Box::new(Bars { groups, unit: unit(first.unit).to_owned() }),
         legend: Vec::new(),
         rows: items.iter().map(|item| row(item, vary)).collect(),
@@ -195,9 +233,10 @@ pub(super) fn distribution<'a>(title: &str, items: &[Item<'a>], vary: &Vary) -> 
         many if many > COLOURS => (0..COLOURS).map(|at| enough[at * (many - 1) / (COLOURS - 1)]).collect(),
         _ => enough,
     };
+    let alike = shown.iter().all(|item| item.1.name == shown[0].1.name);
     let label = |item: &Item<'a>| {
         let label = vary.label(item.0);
-        if label.is_empty() { item.1.name.clone() } else { label }
+        if alike && !label.is_empty() { label } else { join(&item.1.name, &label) }
     };
     let samples = shown.iter().enumerate().map(|(colour, (_, series))| Sample { colour, values: &series.values });
     let (_, first) = shown.first()?;

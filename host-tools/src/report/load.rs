@@ -3,12 +3,12 @@
 use super::generic::{self, Item};
 use super::input::Entry;
 use super::number::number;
-use super::picture::{Picture, Row};
+use super::picture::Picture;
 use super::vary::Vary;
 use crate::results::Parameter;
 
-/// Pictures of load, and what is not in one.
-pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> (Vec<Picture<'a>>, Vec<Row<'a>>) {
+/// Pictures of load.
+pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
     let vary = Vary::of(entries);
     let of = |entries: &[&'a Entry], name: &str| -> Vec<Item<'a>> {
         entries.iter().filter_map(|entry| Some((*entry, entry.record.series(name)?))).collect()
@@ -21,10 +21,7 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> (Vec<Picture<'a>>, Vec<Row<
         let title = format!("latency on {}", say(connections));
         pictures.extend(generic::distribution(&title, &of(&alike, "latency"), &Vary::of(&alike)));
     }
-    let drawn = |name: &str| name == "requests" && requests.len() > 1 || name == "latency" && pictures.len() > 1;
-    let all = entries.iter().flat_map(|entry| entry.record.series.iter().map(|series| (*entry, series)));
-    let rows = all.filter(|(_, series)| !drawn(&series.name)).map(|item| generic::row(&item, &vary)).collect();
-    (pictures, rows)
+    pictures
 }
 
 /// How many connections, each number once, in ascending order.

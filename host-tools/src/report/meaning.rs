@@ -7,8 +7,8 @@ pub(super) fn meaning(benchmark: Benchmark, name: &str) -> Option<&'static str> 
     match benchmark {
         Benchmark::Boot => boot(name),
         Benchmark::Load => load(name),
-        Benchmark::Isolation => isolation(name),
-        Benchmark::Cold | Benchmark::Warm | Benchmark::Density | Benchmark::Scale => None,
+        Benchmark::Cold | Benchmark::Warm | Benchmark::Scale | Benchmark::Isolation => request(name),
+        Benchmark::Density => density(name),
     }
 }
 
@@ -93,15 +93,40 @@ fn load(name: &str) -> Option<&'static str> {
     })
 }
 
-/// docs/isolation.md.
-fn isolation(name: &str) -> Option<&'static str> {
+/// One request on a keep-alive connection.
+fn request(name: &str) -> Option<&'static str> {
     Some(match name {
-        "instructions" => {
-            "guest instructions of a keep-alive request, from waking to sleeping: network, function and cleaning; the fewest of some"
+        "request" | "second request" | "without a function" | "with an empty function" => {
+            "from sending a request on an open connection to the last byte of its answer, seen by the client"
         }
-        "instructions of the domain" => {
+        "first request" => {
+            "the same for a function that was never used: its address space, stack and data are made for it"
+        }
+        "added" => {
+            "the difference of two requests that follow one another: one to an empty function, one that no function answers"
+        }
+        "instructions" | "instructions without a function" | "instructions with an empty function" => {
+            "guest instructions of a request, from waking to sleeping: network, function and cleaning; the fewest of some"
+        }
+        "added instructions" => "the difference of the two; what answers without a function takes instructions too",
+        "instructions of the domain" | "instructions of the domain, second request" => {
             "the part of it that takes, enters, leaves and resets the function’s address space, and the function itself"
         }
+        _ => return None,
+    })
+}
+
+fn density(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "resident functions" => {
+            "functions whose memory is kept between requests, at once, before the first is dropped for another"
+        }
+        "a resident function" => "the page frames that one holds",
+        "all memory over resident functions" => {
+            "the machine’s whole memory, kernel and image included, for each of them"
+        }
+        "memory beside kernel and image" => "the page frames in use when no more fitted",
+        "image" => "the file that was booted, which is in memory as it is",
         _ => return None,
     })
 }

@@ -3,8 +3,11 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::input::{Entry, Input, revision};
-use super::{boot, generic, load, overview, picture, provenance};
-use crate::results::{Benchmark, Host};
+use super::picture::{self, Picture, Row};
+use super::provenance::{self, describe};
+use super::vary::Vary;
+use super::{boot, generic, load, overview};
+use crate::results::{Benchmark, Host, Series};
 
 /// How everything looks.
 const STYLE: &str = include_str!("style.css");
@@ -88,6 +91,7 @@ impl Section<'_> {
     /// What it is about.
     fn intro(&self) -> &'static str {
         match self.benchmark {
+            Benchmark::Boot if self.counted => "Guest instructions of each phase of a boot, the same in every run.",
             Benchmark::Boot => "From the spawn of QEMU to the first response.",
             Benchmark::Load => "Keep-alive connections, each of which asks again as soon as it is answered.",
             Benchmark::Cold => "The first request of a function that was never used.",
@@ -98,18 +102,32 @@ impl Section<'_> {
         }
     }
 
+    /// What is in none of these pictures.
+    fn rest<'a>(&'a self, pictures: &[Picture<'a>]) -> Vec<Row<'a>> {
+        let shown = |series: &Series| {
+            pictures.iter().flat_map(|picture| &picture.rows).any(|row| std::ptr::eq(row.series, series))
+        };
+        let vary = Vary::of(&self.entries);
+        let all = self.entries.iter().flat_map(|entry| entry.record.series.iter().map(|series| (*entry, series)));
+        all.filter(|(_, series)| !shown(series)).map(|item| generic::row(&item, &vary)).collect()
+    }
+
     fn render(&self) -> anyhow::Result<Markup> {
-        let (pictures, rest) = match (self.benchmark, self.counted) {
+        let pictures = match (self.benchmark, self.counted) {
             (Benchmark::Boot, false) => boot::pictures(&self.entries),
             (Benchmark::Load, false) => load::pictures(&self.entries),
             _ => generic::pictures(&self.entries),
         };
-        let pictures = pictures.iter().map(picture::Picture::render).collect::<anyhow::Result<Vec<_>>>()?;
+        let rest = self.rest(&pictures);
+        let pictures = pictures.iter().map(Picture::render).collect::<anyhow::Result<Vec<_>>>()?;
         Ok(html! {
             section id=(self.id()) {
                 h2 { (self.name()) }
                 p { (self.intro()) }
                 @for picture in pictures { (picture) }
+                @for entry in self.entries.iter().filter(|entry| entry.record.series.is_empty()) {
+                    p.caption { "There are no figures of " (describe(entry)) "." }
+                }
                 @if !rest.is_empty() { (picture::table("Other figures", &rest)) }
                 (provenance::render(&self.entries))
             }

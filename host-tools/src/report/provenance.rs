@@ -99,8 +99,11 @@ fn fields(entry: &Entry) -> Vec<(&'static str, String)> {
 fn commands(entries: &[&Entry]) -> Markup {
     let commands = distinct(entries.iter().map(|entry| (entry.record.command.clone(), ())));
     let parameters = entries.iter().map(|entry| {
-        let parameters: Vec<_> = entry.record.parameters.iter().map(|(name, value)| named(name, value)).collect();
-        (format!("{}: {}; {} not counted before", entry.who(), parameters.join(", "), entry.record.warmup), ())
+        let warmup = match entry.record.warmup {
+            0 => String::new(),
+            runs => format!(" ({runs} not counted before)"),
+        };
+        (format!("{}{warmup}", describe(entry)), ())
     });
     html! {
         details { summary { "How to repeat it" }
@@ -108,6 +111,12 @@ fn commands(entries: &[&Entry]) -> Markup {
             ul { @for (parameters, ()) in distinct(parameters) { li { (parameters) } } }
         }
     }
+}
+
+/// A result's system, run and parameters.
+pub(super) fn describe(entry: &Entry) -> String {
+    let parameters = entry.record.parameters.iter().map(|(name, value)| named(name, value));
+    std::iter::once(entry.who()).chain(parameters).collect::<Vec<_>>().join(", ")
 }
 
 /// Each once, in the order in which they come.

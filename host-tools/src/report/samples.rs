@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::input::Entry;
-use crate::results::samples::environment;
+use crate::results::tests::environment;
 use crate::results::{Benchmark, Parameter, Record, SCHEMA, Series, Side, Unit};
 
 /// The only run of a result.

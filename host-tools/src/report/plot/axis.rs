@@ -5,19 +5,26 @@ use super::super::number::number;
 /// A logarithmic scale is taken if the greatest value is more than so many times the least.
 const WIDE: f64 = 8.0;
 
+/// The greatest hundredth lies on the edge if it makes the scale so many times as long.
+const EDGE: f64 = 3.0;
+
 /// A scale between two values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Axis {
     low: f64,
     high: f64,
     logarithmic: bool,
+    /// Some values are greater, and lie on the edge.
+    cut: bool,
 }
 
 impl Axis {
-    /// From zero to a little more than the greatest of these values.
+    /// From zero to a little more than the greatest of these values; from below zero if some of them are.
     pub(super) fn from_zero(values: impl IntoIterator<Item = f64>) -> Self {
-        let high = values.into_iter().fold(0.0, f64::max);
-        Self { low: 0.0, high: if high > 0.0 { high * 1.04 } else { 1.0 }, logarithmic: false }
+        let (low, high) =
+            values.into_iter().fold((0.0, 0.0), |(low, high): (f64, f64), value| (low.min(value), high.max(value)));
+        let high = if high > low { high * 1.04 } else { 1.0 };
+        Self { low: low * 1.04, high, logarithmic: false, cut: false }
     }
 
     /// From the least of these values to the greatest; logarithmic if they are far apart.
@@ -29,17 +36,30 @@ impl Axis {
             return Self::from_zero([]);
         }
         if low > 0.0 && high > low * WIDE {
-            return Self { low, high, logarithmic: true };
+            return Self { low, high, logarithmic: true, cut: false };
         }
         let margin = if high > low { (high - low) * 0.04 } else { (low.abs() * 0.1).max(0.5) };
         // Never below zero only for the margin's sake.
         let below = if low >= 0.0 { (low - margin).max(0.0) } else { low - margin };
-        Self { low: below, high: high + margin, logarithmic: false }
+        Self { low: below, high: high + margin, logarithmic: false, cut: false }
+    }
+
+    /// Around most of these values. If some are not above zero, no scale could be logarithmic, and the greatest hundredth may be
+    /// so far off that the rest could not be seen: then it lies on the edge.
+    pub(super) fn around_most(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut sorted: Vec<_> = values.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
+        let most = (sorted.len() * 99).div_ceil(100);
+        let far = match (sorted.first(), sorted.last(), most.checked_sub(1)) {
+            (Some(low), Some(high), Some(at)) => *low <= 0.0 && high - low > (sorted[at] - low) * EDGE,
+            _ => false,
+        };
+        if far { Self { cut: true, ..Self::around(sorted[..most].iter().copied()) } } else { Self::around(sorted) }
     }
 
     /// From nothing to the whole.
     pub(super) fn share() -> Self {
-        Self { low: 0.0, high: 100.0, logarithmic: false }
+        Self { low: 0.0, high: 100.0, logarithmic: false, cut: false }
     }
 
     /// Where a value lies: 0 at the beginning, 1 at the end.
@@ -50,7 +70,8 @@ impl Axis {
 
     /// What has to be said of it beside what it is of.
     pub(super) fn name(&self, of: &str) -> String {
-        format!("{of}{}", if self.logarithmic { ", logarithmic" } else { "" })
+        let logarithmic = if self.logarithmic { ", logarithmic" } else { "" };
+        format!("{of}{logarithmic}{}", if self.cut { "; 1 % is greater, and on the edge" } else { "" })
     }
 
     /// Values to be marked: about `most` of them, never many more.
@@ -98,6 +119,7 @@ mod tests {
     fn linear_marks_are_round_numbers() {
         assert_eq!(Axis::from_zero([123.0]).ticks(8), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0, 120.0]);
         assert_eq!(Axis::share().ticks(5), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+        assert_eq!(Axis::from_zero([-10.0, 10.0]).ticks(5), [-10.0, -5.0, 0.0, 5.0, 10.0]);
         assert_eq!(Axis::from_zero([]).ticks(5), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
     }
 
@@ -108,6 +130,17 @@ mod tests {
         assert_eq!((axis.place(60.0), axis.place(90_000.0)), (0.0, 1.0));
         assert_eq!(axis.name("µs"), "µs, logarithmic");
         assert!((Axis::around([1.0, 100.0]).place(10.0) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_few_values_far_off_do_not_hide_the_rest() {
+        let values = || (-5..295).map(f64::from).chain([9000.0]);
+        let axis = Axis::around_most(values());
+        assert_eq!((axis.place(9000.0), axis.name("µs")), (1.0, "µs; 1 % is greater, and on the edge".to_owned()));
+        assert!((axis.place(145.0) - 0.5).abs() < 0.02);
+        let near = || values().filter(|value| *value < 300.0);
+        assert_eq!(Axis::around_most(near()), Axis::around(near()));
+        assert_eq!(Axis::around_most([]), Axis::around([]));
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl Plot for Bars {
         let room = if narrow { 0 } else { self.widest(|bar| &bar.text) + 12 };
         let drawn = sheet.size().0 - left;
         let spread = f64::from(drawn) / f64::from((drawn - room).max(drawn / 2));
-        let axis = Axis::from_zero(self.bars().map(|bar| bar.median.max(bar.interval[1]) * spread));
+        let ends = self.bars().flat_map(|bar| [bar.median, bar.interval[0], bar.interval[1]]);
+        let axis = Axis::from_zero(ends.map(|end| if end > 0.0 { end * spread } else { end }));
         let frame = Frame::new(sheet, (left, 4), axis, &self.unit)?;
         let mut y = frame.top + 4;
         for group in &self.groups {
@@ -88,8 +89,8 @@ impl Bar {
     fn draw(&self, frame: &Frame<'_, '_>, top: i32) -> anyhow::Result<()> {
         let sheet = frame.sheet;
         let middle = top + BAR / 2;
-        let end = frame.across(self.median).max(frame.left + 1);
-        sheet.bar([(frame.left, top), (end, top + BAR)], colour(self.colour))?;
+        let (zero, end) = (frame.across(0.0), frame.across(self.median));
+        sheet.bar([(zero.min(end), top), (end.max(zero + 1), top + BAR)], colour(self.colour))?;
         let [low, high] = self.interval.map(|value| frame.across(value));
         if high > low {
             sheet.line(vec![(low, middle), (high, middle)], ink::TEXT, 1)?;
@@ -100,7 +101,7 @@ impl Bar {
         match sheet.width {
             Width::Wide => {
                 sheet.text(&self.label, (frame.left - 8, middle), Align::Right, ink::TEXT)?;
-                sheet.text(&self.text, (end.max(high) + 8, middle), Align::Left, ink::TEXT)
+                sheet.text(&self.text, (end.max(high).max(zero) + 8, middle), Align::Left, ink::TEXT)
             }
             Width::Narrow => {
                 sheet.text(&self.label, (frame.left, top - 10), Align::Left, ink::TEXT)?;

@@ -26,7 +26,7 @@ impl Plot for Distribution<'_> {
     }
 
     fn draw(&self, sheet: &Sheet<'_>) -> anyhow::Result<()> {
-        let x = Axis::around(self.samples.iter().flat_map(|sample| sample.values).copied());
+        let x = Axis::around_most(self.samples.iter().flat_map(|sample| sample.values).copied());
         let name = x.name(&self.unit);
         let frame = Frame::new(sheet, (40, HEAD), x, &name)?;
         let y = Axis::share();

@@ -112,7 +112,7 @@ impl<'a, 's> Frame<'a, 's> {
     /// A frame from this corner to the sheet's right and foot, with room for the scale, whose lines it draws.
     pub(super) fn new(sheet: &'a Sheet<'s>, (left, top): Pixel, x: Axis, name: &str) -> anyhow::Result<Self> {
         let (width, height) = sheet.size();
-        let frame = Self { sheet, left, top, right: width - 16, bottom: height - FOOT, x };
+        let frame = Self { sheet, left, top, right: width - 24, bottom: height - FOOT, x };
         let ticks = frame.x.ticks(if sheet.width == Width::Wide { 8 } else { 4 });
         for tick in &ticks {
             let at = frame.across(*tick);
