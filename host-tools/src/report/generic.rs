@@ -1,7 +1,7 @@
 //! Pictures of any benchmark: lines along a number that varies, or else bars; and distributions where there are values enough.
 
 use super::input::Entry;
-use super::number::{quantity, unit};
+use super::number::{brief, unit};
 use super::picture::{Picture, Row};
 use super::plot::{Bar, Bars, COLOURS, Curve, Distribution, Group, Growth, Point, Sample};
 use super::vary::Vary;
@@ -204,7 +204,7 @@ fn bars_of<'a>(
         }
         let colour = colours.iter().position(|known| *known == label).unwrap_or(0);
         let Summary { median, interval, .. } = series.summary;
-        let bar = Bar { label, colour, median, interval, text: quantity(median, series.unit) };
+        let bar = Bar { label, colour, median, interval, text: brief(median) };
         let title = parts.collect::<Vec<_>>().join(", ");
         match groups.iter_mut().find(|group| group.title == title) {
             Some(group) => group.bars.push(bar),

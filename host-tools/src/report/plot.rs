@@ -23,6 +23,7 @@ mod ink {
     pub(super) const TEXT: RGBColor = RGBColor(1, 0, 0);
     pub(super) const MUTED: RGBColor = RGBColor(2, 0, 0);
     pub(super) const GRID: RGBColor = RGBColor(3, 0, 0);
+    pub(super) const PAPER: RGBColor = RGBColor(4, 0, 0);
 }
 
 /// How many things of a picture can be told apart by their colours.
@@ -80,7 +81,7 @@ mod tests {
     #[test]
     fn the_style_knows_every_colour_that_pictures_have() {
         let numbered = (0..COLOURS).map(colour);
-        for RGBColor(red, green, blue) in [ink::TEXT, ink::MUTED, ink::GRID].into_iter().chain(numbered) {
+        for RGBColor(red, green, blue) in [ink::TEXT, ink::MUTED, ink::GRID, ink::PAPER].into_iter().chain(numbered) {
             for attribute in ["fill", "stroke"] {
                 let selector = format!("[{attribute}=\"#{red:02X}{green:02X}{blue:02X}\"]");
                 assert!(STYLE.contains(&selector), "{selector} is not in style.css");

@@ -93,9 +93,11 @@ impl Bar {
         sheet.bar([(zero.min(end), top), (end.max(zero + 1), top + BAR)], colour(self.colour))?;
         let [low, high] = self.interval.map(|value| frame.across(value));
         if high > low {
-            sheet.line(vec![(low, middle), (high, middle)], ink::TEXT, 1)?;
-            for at in [low, high] {
-                sheet.line(vec![(at, middle - 5), (at, middle + 5)], ink::TEXT, 1)?;
+            // A light edge makes it stand out from the bar.
+            for (colour, width) in [(ink::PAPER, 4), (ink::TEXT, 1)] {
+                sheet.line(vec![(low, middle), (high, middle)], colour, width)?;
+                sheet.line(vec![(low, middle - 5), (low, middle + 5)], colour, width)?;
+                sheet.line(vec![(high, middle - 5), (high, middle + 5)], colour, width)?;
             }
         }
         match sheet.width {
