@@ -248,3 +248,63 @@ pub(super) fn distribution<'a>(title: &str, items: &[Item<'a>], vary: &Vary) -> 
         rows: shown.iter().map(|item| row(item, vary)).collect(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{entry, record, series};
+    use super::*;
+    use crate::results::{Benchmark, Parameter, Record};
+
+    fn titles(records: impl IntoIterator<Item = Record>) -> Vec<String> {
+        let entries: Vec<_> = records.into_iter().map(entry).collect();
+        pictures(&entries.iter().collect::<Vec<_>>()).into_iter().map(|picture| picture.title).collect()
+    }
+
+    /// A result with a time that says how it is distributed, and a count that does not.
+    fn with(benchmark: Benchmark, parameters: &[(&str, Parameter)]) -> Record {
+        let mut record = record(benchmark, "mayfly", parameters);
+        let instructions = Series::new("instructions", Unit::Instructions, vec![4000.0]).expect("a value");
+        record.series = vec![series("request", Unit::Microseconds, 50.0), instructions];
+        record
+    }
+
+    #[test]
+    fn a_number_that_varies_gives_lines_and_each_such_number_its_own() {
+        let point = |name: &str, value: u64| with(Benchmark::Scale, &[(name, value.into())]);
+        assert_eq!(
+            titles([point("functions", 1), point("functions", 9), point("pages", 2), point("pages", 3)]),
+            [
+                "request by functions",
+                "instructions by functions",
+                "How request is distributed, by functions",
+                "request by pages",
+                "instructions by pages",
+                "How request is distributed, by pages",
+            ]
+        );
+    }
+
+    #[test]
+    fn words_that_vary_give_bars_and_a_single_result_is_compared_with_itself() {
+        let backend = |name: &str| with(Benchmark::Isolation, &[("isolation", name.into())]);
+        assert_eq!(
+            titles([backend("tables"), backend("none")]),
+            ["request", "instructions", "How request is distributed"]
+        );
+        let mut alone = backend("tables");
+        alone.series.push(series("twice", Unit::Microseconds, 100.0));
+        assert_eq!(titles([alone]), ["request · twice", "How request · twice is distributed"]);
+    }
+
+    #[test]
+    fn figures_of_very_different_sizes_are_in_pictures_of_their_own() {
+        let point = |value: u64, other: f64| {
+            let mut record = with(Benchmark::Density, &[("memory MiB", value.into())]);
+            record.series = vec![series("small", Unit::Kibibytes, 20.0), series("other", Unit::Kibibytes, other)];
+            record.series.iter_mut().for_each(|series| series.values.truncate(1));
+            record
+        };
+        assert_eq!(titles([point(16, 40.0), point(32, 80.0)]), ["small · other by memory MiB"]);
+        assert_eq!(titles([point(16, 4000.0), point(32, 8000.0)]), ["small by memory MiB", "other by memory MiB"]);
+    }
+}

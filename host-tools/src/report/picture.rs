@@ -30,11 +30,13 @@ impl Picture<'_> {
         let narrow = plot::svg(&*self.plot, Width::Narrow)?;
         Ok(html! {
             figure {
-                h3 { (self.title) }
-                @if !self.caption.is_empty() { p.caption { (self.caption) } }
-                @if !self.legend.is_empty() { (legend(&self.legend)) }
-                div.wide role="img" aria-label=(self.title) { (PreEscaped(wide)) }
-                div.narrow role="img" aria-label=(self.title) { (PreEscaped(narrow)) }
+                div.whole {
+                    h3 { (self.title) }
+                    @if !self.caption.is_empty() { p.caption { (self.caption) } }
+                    @if !self.legend.is_empty() { (legend(&self.legend)) }
+                    div.wide role="img" aria-label=(self.title) { (PreEscaped(wide)) }
+                    div.narrow role="img" aria-label=(self.title) { (PreEscaped(narrow)) }
+                }
                 (table("The table behind it", &self.rows))
             }
         })
