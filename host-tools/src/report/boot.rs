@@ -31,11 +31,15 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
         names.iter().flat_map(of).collect()
     };
     let blocks = of(&["blocks of the firmware", "blocks until the first response"]);
-    pictures.extend(generic::bars_by_name("Blocks of code that QEMU translated", &blocks, &vary).map(|picture| Picture {
-        caption: "Under TCG most of a boot is translation: each block of guest code is turned into host code when it first runs. \
+    pictures.extend(generic::bars_by_name("Blocks of code that QEMU translated", &blocks, &vary).map(|picture| {
+        Picture {
+            caption:
+                "Under TCG most of a boot is translation: each block of guest code is turned into host code when it \
+            first runs. \
                   The fewer different blocks, the shorter the boot."
-            .to_owned(),
-        ..picture
+                    .to_owned(),
+            ..picture
+        }
     }));
     pictures
 }
@@ -50,9 +54,11 @@ fn waterfall<'a>(phases: &Phases<'a>, label: &str) -> Picture<'a> {
         )
     });
     let caption = format!(
-        "Each bar begins where the one above it ends, and ends when what its name says was reached: medians of {} boots.{}{sum}",
+        "Each bar begins where the one above it ends, and ends when what its name says was reached: medians of {} \
+         boots.{}{sum}",
         number(phases.first_byte.summary.count as f64),
-        floor.map_or("", |_| " The dashed line is the floor: an empty guest reaches its first instruction there, and no kernel can be faster."),
+        floor.map_or("", |_| " The dashed line is the floor: an empty guest reaches its first instruction there, and \
+            no kernel can be faster."),
     );
     let events = phases.entry.record.series.iter().filter(|series| series.side.is_some()).chain(phases.floor);
     Picture {

@@ -40,15 +40,18 @@ fn boot(name: &str) -> Option<&'static str> {
             "the client has read the whole first response: everything from the spawn of the system’s process until here"
         }
         "floor" => {
-            "from the spawn of QEMU to the first instruction of an empty guest on the same machine: no kernel can be faster. Measured before each boot"
+            "from the spawn of QEMU to the first instruction of an empty guest on the same machine: no kernel can be \
+             faster. Measured before each boot"
         }
         "sum of the parts" => {
-            "spawn to entry by the host’s clock, entry to response by the guest’s, response to first byte by the host’s: it must be the first byte’s time"
+            "spawn to entry by the host’s clock, entry to response by the guest’s, response to first byte by the \
+             host’s: it must be the first byte’s time"
         }
         "uncertainty of guest times" => "how far the guest’s times may be off on the host’s clock",
         "blocks of the firmware" => "blocks of code that QEMU translated until the first instruction of an empty guest",
         "blocks until the first response" => {
-            "blocks of code that QEMU translated from there until the first response: under TCG most of a boot’s time is that"
+            "blocks of code that QEMU translated from there until the first response: under TCG most of a boot’s \
+             time is that"
         }
         _ => return None,
     })
@@ -80,7 +83,8 @@ pub(super) fn doing(name: &str) -> Option<&'static str> {
 fn load(name: &str) -> Option<&'static str> {
     Some(match name {
         "requests" => {
-            "answers within a turn, each compared with the first byte for byte, a second; a value for each turn. Connections are opened before"
+            "answers within a turn, each compared with the first byte for byte, a second; a value for each turn. \
+             Connections are opened before"
         }
         "latency" => "from sending a request to the last byte of its answer, seen by the client; all turns together",
         "mayfly over this" => "Mayfly’s requests a second over this system’s, turn by turn; the median",
@@ -103,10 +107,12 @@ fn request(name: &str) -> Option<&'static str> {
             "the same for a function that was never used: its address space, stack and data are made for it"
         }
         "added" => {
-            "the difference of two requests that follow one another: one to an empty function, one that no function answers"
+            "the difference of two requests that follow one another: one to an empty function, one that no function \
+             answers"
         }
         "instructions" | "instructions without a function" | "instructions with an empty function" => {
-            "guest instructions of a request, from waking to sleeping: network, function and cleaning; the fewest of some"
+            "guest instructions of a request, from waking to sleeping: network, function and cleaning; the fewest of \
+             some"
         }
         "added instructions" => "the difference of the two; what answers without a function takes instructions too",
         "instructions of the domain" | "instructions of the domain, second request" => {

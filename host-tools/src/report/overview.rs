@@ -25,15 +25,16 @@ pub(super) fn paragraphs(entries: &[Entry]) -> Vec<String> {
 fn boot(phases: &Phases<'_>, entries: &[Entry]) -> Vec<String> {
     let Summary { median, count, .. } = phases.first_byte.summary;
     let mut sentences = vec![format!(
-        "{} sends the first byte of its first response {} after QEMU was started (median of {count} boots, 95 % interval {} ms).",
+        "{} sends the first byte of its first response {} after QEMU was started (median of {count} boots, 95 % \
+         interval {} ms).",
         capital(&phases.entry.who()),
         quantity(median, Unit::Milliseconds),
         interval(&phases.first_byte.summary),
     )];
     if let (Some(floor), Some(above)) = (phases.floor, phases.above_floor()) {
         sentences.push(format!(
-            "An empty guest’s first instruction runs after {}: no kernel can be below this floor. Boot by boot, the first byte comes \
-             {} above it (interval {} ms).",
+            "An empty guest’s first instruction runs after {}: no kernel can be below this floor. Boot by boot, the \
+             first byte comes {} above it (interval {} ms).",
             quantity(floor.summary.median, Unit::Milliseconds),
             quantity(above.median, Unit::Milliseconds),
             interval(&above),

@@ -44,8 +44,9 @@ pub(super) fn render(input: &Input) -> anyhow::Result<String> {
                 }
                 main { @for body in bodies { (body) } }
                 footer { p {
-                    "Every figure is a median unless it says otherwise. The 95 % interval is where the medians of resamples lie (bootstrap). \
-                     Outliers are counted and in every figure; none is dropped. Made by `mayfly report` from files of `mayfly bench`."
+                    "Every figure is a median unless it says otherwise. The 95 % interval is where the medians of \
+                     resamples lie (bootstrap). Outliers are counted and in every figure; none is dropped. Made by \
+                     `mayfly report` from files of `mayfly bench`."
                 } }
             }
         }
