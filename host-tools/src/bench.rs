@@ -2,6 +2,7 @@
 
 mod boot;
 mod client;
+mod counted;
 mod isolation;
 mod load;
 mod measure;

@@ -68,12 +68,7 @@ impl Watch {
         let Some(ledger) = self.memory.ledger() else { return Vec::new() };
         let mut sightings: Vec<_> = seen
             .into_iter()
-            .map(|Seen { phase, after, before }| Sighting {
-                phase,
-                ticks: ledger.stamp(phase),
-                after,
-                before,
-            })
+            .map(|Seen { phase, after, before }| Sighting { phase, ticks: ledger.stamp(phase), after, before })
             .collect();
         sightings.sort_by_key(|sighting| Phase::BOOT.iter().position(|phase| *phase == sighting.phase));
         sightings

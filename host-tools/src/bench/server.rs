@@ -64,9 +64,15 @@ impl Server {
         }
     }
 
-    /// Asks for `path`: the ledger before and after, with the machine at rest both times.
+    /// The ledger as it is now.
+    pub(super) fn ledger(&self) -> anyhow::Result<Ledger> {
+        self.machine.ledger().context("the machine has a ledger since it listens")
+    }
+
+    /// Asks for `path`: the ledger before and after, with the machine at rest both times. The stamps after are this request's.
     pub(super) fn observe(&mut self, path: &str) -> anyhow::Result<(Ledger, Ledger)> {
         let before = self.machine.settle(0, QUIET, PATIENCE)?;
+        self.machine.forget_request()?;
         self.ask(path)?;
         Ok((before, self.machine.settle(before.idles + 1, QUIET, PATIENCE)?))
     }
