@@ -1,5 +1,6 @@
 //! Instructions of a boot and of requests, phase by phase: exact, and the same in every run.
 
+mod proxies;
 mod table;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use mayfly_qemu::Launch;
 use super::server::{Server, Start};
 use crate::results::{Series, Unit};
 
+pub(super) use self::proxies::Proxies;
 pub(super) use self::table::Table;
 
 /// Phases of a boot that follow from nothing but the one before, whatever the network does.
@@ -48,6 +50,9 @@ pub(super) struct Counted {
     /// A later one on the same connection.
     pub(super) request: Part,
 }
+
+/// Parts of what was counted, in the order of [`Counted::parts`].
+pub(super) const PARTS: [&str; 3] = ["boot", "first request", "request"];
 
 impl Part {
     /// From each of the phases that were reached to the next that was.
@@ -94,10 +99,15 @@ impl Counted {
         Ok(Self { boot, first_request, request })
     }
 
-    /// Its parts, by name.
-    pub(super) fn parts(&self) -> [(&'static str, &Part); 3] {
-        [("boot", &self.boot), ("first request", &self.first_request), ("request", &self.request)]
+    /// Its parts.
+    pub(super) fn parts(&self) -> [&Part; 3] {
+        [&self.boot, &self.first_request, &self.request]
     }
+}
+
+/// Counts what the time of each of [`PARTS`] follows under TCG.
+pub(super) fn proxies(image: &Path, path: &str) -> anyhow::Result<[Proxies; 3]> {
+    proxies::count(image, path)
 }
 
 /// The shortest of requests that `make` makes; it is told how many there were before.
