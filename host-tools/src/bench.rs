@@ -1,5 +1,6 @@
 //! `mayfly bench`: measures, and says on what it measured.
 
+mod against;
 mod boot;
 mod client;
 mod counted;
@@ -22,13 +23,20 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::peer::Peer;
 
-/// Measures an image.
+/// Measures an image, or this source tree against another revision of it.
 #[derive(clap::Args)]
-#[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  mayfly bench boot --runs 50\n  mayfly bench --against HEAD~1\n  mayfly bench --against v0.1 functions/echo --metric insn"
+)]
 pub struct Args {
     /// Prepare a system that Mayfly is measured beside, such as linux, instead of measuring.
-    #[arg(long, value_name = "PEER", required = true)]
+    #[arg(long, value_name = "PEER", required_unless_present = "against", conflicts_with = "against")]
     prepare: Option<String>,
+    #[command(flatten)]
+    against: against::Args,
     #[command(subcommand)]
     what: Option<What>,
 }
@@ -46,7 +54,10 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
         Some(What::Boot(args)) => boot::main(args),
         Some(What::Isolation(args)) => isolation::main(args),
         Some(What::Load(args)) => load::main(args),
-        None => prepare(&args.prepare.unwrap_or_default()),
+        None => match against::main(&args.against)? {
+            Some(code) => Ok(code),
+            None => prepare(&args.prepare.unwrap_or_default()),
+        },
     }
 }
 
