@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::peer::Peer;
@@ -29,14 +29,15 @@ use crate::peer::Peer;
     subcommand_negates_reqs = true,
     args_conflicts_with_subcommands = true,
     arg_required_else_help = true,
+    group = ArgGroup::new("instead").required(true).args(["prepare", "against"]),
     after_help = "Examples:\n  mayfly bench boot --runs 50\n  mayfly bench --against HEAD~1\n  mayfly bench --against v0.1 functions/echo --metric insn"
 )]
 pub struct Args {
     /// Prepare a system that Mayfly is measured beside, such as linux, instead of measuring.
-    #[arg(long, value_name = "PEER", required_unless_present = "against", conflicts_with = "against")]
+    #[arg(long, value_name = "PEER")]
     prepare: Option<String>,
     #[command(flatten)]
-    against: against::Args,
+    against: against::Comparison,
     #[command(subcommand)]
     what: Option<What>,
 }

@@ -25,7 +25,7 @@ const FUNCTION: &str = "functions/hello";
 
 /// Options of a comparison.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct Comparison {
     /// Compare this source tree, as it is, with another git revision of it, such as HEAD~1.
     ///
     /// The revision is checked out in a worktree and builds the same functions by its own `mayfly build`. Then both images
@@ -49,7 +49,7 @@ pub(super) struct Args {
 }
 
 /// Carries out `mayfly bench --against REV`, if it is asked for.
-pub(super) fn main(args: &Args) -> anyhow::Result<Option<ExitCode>> {
+pub(super) fn main(args: &Comparison) -> anyhow::Result<Option<ExitCode>> {
     let Some(revision) = &args.against else { return Ok(None) };
     let common = Common::of(args.metric, args.accel);
     let verdict = common.accelerator()?;
