@@ -69,7 +69,10 @@ pub(super) fn main(args: &Comparison) -> anyhow::Result<Option<ExitCode>> {
 
     let launch = common.launch("{image}", &verdict);
     let [before, now] = [Image::of(&images[0])?, Image::of(&images[1])?];
-    let environment = Environment::gather(now.clone(), &launch, &verdict)?;
+    let mut environment = Environment::gather(now.clone(), &launch, &verdict)?;
+    if common.counts() {
+        environment.host = None;
+    }
     println!("this tree against {revision} ({}): GET {path}\n{environment}\n", tree.commit);
     if environment.git.as_ref().is_some_and(|git| !git.clean) {
         println!("this tree has changes that are in no commit; it is measured as it is\n");
