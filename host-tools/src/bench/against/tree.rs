@@ -103,6 +103,8 @@ impl Tree {
         cargo
             .current_dir(self.path())
             .env("CARGO_TARGET_DIR", self.folder.join("target"))
+            // Pieces of another revision's build, or of one that was stopped, are not to be linked into this one.
+            .env("CARGO_INCREMENTAL", "0")
             .args(["run", "--quiet", "--package", "mayfly", "--bin", "mayfly", "--", "build"])
             .args(dirs)
             .arg("--output")
