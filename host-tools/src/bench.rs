@@ -30,7 +30,8 @@ use crate::peer::Peer;
     args_conflicts_with_subcommands = true,
     arg_required_else_help = true,
     group = ArgGroup::new("instead").required(true).args(["prepare", "against"]),
-    after_help = "Examples:\n  mayfly bench boot --runs 50\n  mayfly bench --against HEAD~1\n  mayfly bench --against v0.1 functions/echo --metric insn"
+    after_help = "Examples:\n  mayfly bench boot --runs 50\n  mayfly bench --against HEAD~1\n  \
+        mayfly bench --against v0.1 functions/echo --metric insn"
 )]
 pub struct Args {
     /// Prepare a system that Mayfly is measured beside, such as linux, instead of measuring.
