@@ -29,5 +29,6 @@ mod rejects;
 mod share;
 mod sharing;
 mod smuggling;
+mod stamps;
 mod vanishing;
 mod wire;

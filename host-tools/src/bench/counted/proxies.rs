@@ -1,0 +1,137 @@
+//! What the time of a boot and of a request follows under TCG: code that is translated, exits to QEMU, memory that is touched.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use mayfly_abi::ledger::Phase;
+use mayfly_qemu::{Launch, Machine};
+
+use crate::bench::measure;
+use crate::bench::server::{PATIENCE, QUIET, Server};
+use crate::build::floor_image;
+use crate::results::{Series, Unit};
+use crate::unfinished::Unfinished;
+
+/// Boots that are counted, and later requests in each.
+const BOOTS: usize = 3;
+const REQUESTS: usize = 5;
+/// More requests than the card has buffers in either direction: after so many, each buffer's memory was touched.
+const BUFFERS: usize = 300;
+
+/// Counted between two moments at which the machine rests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::bench) struct Proxies {
+    /// Blocks of guest code that QEMU translated.
+    pub(super) blocks: u64,
+    /// Accesses to I/O ports.
+    pub(super) ports: u64,
+    /// Accesses to devices' registers in memory.
+    pub(super) mmio: u64,
+    /// Pages of memory that were touched for the first time.
+    pub(super) pages: u64,
+}
+
+impl Proxies {
+    /// Since the machine was started.
+    fn now(machine: &Machine) -> anyhow::Result<Self> {
+        let exits = machine.exits()?;
+        Ok(Self {
+            blocks: machine.translated_blocks()?,
+            ports: exits.ports,
+            mmio: exits.mmio,
+            pages: machine.touched_pages()?,
+        })
+    }
+
+    fn since(self, earlier: Self) -> Self {
+        Self {
+            blocks: self.blocks.saturating_sub(earlier.blocks),
+            ports: self.ports.saturating_sub(earlier.ports),
+            mmio: self.mmio.saturating_sub(earlier.mmio),
+            pages: self.pages.saturating_sub(earlier.pages),
+        }
+    }
+
+    /// What most of these have, figure by figure. Now and then an acknowledgement wakes the machine by itself, or a timer
+    /// does not: neither is what a request usually takes.
+    fn usual(all: &[Self]) -> Self {
+        let most = |figure: fn(&Self) -> u64| {
+            let mut counts = BTreeMap::<u64, usize>::new();
+            all.iter().for_each(|one| *counts.entry(figure(one)).or_default() += 1);
+            // Of equals the last is taken: the least figure.
+            counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(0, |(figure, _)| figure)
+        };
+        Self {
+            blocks: most(|one| one.blocks),
+            ports: most(|one| one.ports),
+            mmio: most(|one| one.mmio),
+            pages: most(|one| one.pages),
+        }
+    }
+
+    /// As results have them.
+    pub(in crate::bench) fn series(self) -> Vec<Series> {
+        let Self { blocks, ports, mmio, pages } = self;
+        let figures =
+            [("blocks translated", blocks), ("port exits", ports), ("MMIO exits", mmio), ("pages touched", pages)];
+        let series = |(name, value)| Series::new(name, Unit::Count, vec![value as f64]);
+        figures.into_iter().filter_map(series).collect()
+    }
+}
+
+/// Counts in boots of `image` of their own: until it rests after the boot, in its first request for `path`, and in a later one.
+/// What an empty guest takes, QEMU's firmware that is, is not in the first.
+pub(super) fn count(image: &Path, path: &str) -> anyhow::Result<[Proxies; 3]> {
+    let (floor, mut file) = Unfinished::file(&std::env::temp_dir())?;
+    file.write_all(&floor_image()?)?;
+    let mut empty = start(floor.path())?;
+    measure::wait_for_stamp(&mut empty, Phase::Entry)?;
+    let firmware = Proxies::now(&empty)?;
+    drop(empty);
+
+    let (mut boots, mut first_requests, mut requests) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..BOOTS {
+        let mut machine = start(image)?;
+        measure::wait_for_stamp(&mut machine, Phase::Listening)?;
+        machine.settle(1, QUIET, PATIENCE)?;
+        boots.push(Proxies::now(&machine)?.since(firmware));
+        let mut server = Server::of(machine)?;
+        first_requests.push(request(&mut server, path)?);
+        (0..BUFFERS).try_for_each(|_| server.ask(path).map(drop))?;
+        for _ in 0..REQUESTS {
+            requests.push(request(&mut server, path)?);
+        }
+    }
+    Ok([boots, first_requests, requests].map(|all| Proxies::usual(&all)))
+}
+
+/// A machine that can be asked for all figures.
+fn start(image: &Path) -> Result<Machine, mayfly_qemu::Error> {
+    Launch::new(image).icount().monitored().traced().start()
+}
+
+/// From rest to rest with a request in between.
+fn request(server: &mut Server, path: &str) -> anyhow::Result<Proxies> {
+    let before = Proxies::now(server.at_rest()?)?;
+    server.observe(path)?;
+    Ok(Proxies::now(server.at_rest()?)?.since(before))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_most_have_counts_figure_by_figure() {
+        let proxies = |[blocks, ports, mmio, pages]: [u64; 4]| Proxies { blocks, ports, mmio, pages };
+        let [one, two, three] = [[10, 2, 30, 4], [7, 3, 9, 4], [7, 2, 8, 5]].map(proxies);
+        assert_eq!(one.since(two), proxies([3, 0, 21, 0]));
+        assert_eq!(Proxies::usual(&[one, two, three]), proxies([7, 2, 8, 4]), "of equals the least");
+        assert_eq!(Proxies::usual(&[]), Proxies::default());
+        let names: Vec<_> = one.series().into_iter().map(|series| (series.name, series.values[0])).collect();
+        let names: Vec<_> = names.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        let expected = [("blocks translated", 10.0), ("port exits", 2.0), ("MMIO exits", 30.0), ("pages touched", 4.0)];
+        assert_eq!(names, expected);
+    }
+}
