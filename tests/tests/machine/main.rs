@@ -22,6 +22,7 @@ mod many;
 mod measures;
 mod network;
 mod packets;
+mod planted;
 mod protections;
 mod randomness;
 mod refuses;

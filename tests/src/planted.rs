@@ -1,0 +1,142 @@
+//! A kernel with a planted truth, built from a copy of the source: a delay before the stamp of a phase, or a clock that runs
+//! at another rate. What measures it must find just that.
+//!
+//! Loader and kernel are built once. What is planted is a few words in their data, which are changed in the image's bytes.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use mayfly::build::{self, Function, Manifest, compose};
+use mayfly_abi::ledger::Phase;
+
+use crate::{SourceCopy, images};
+
+/// What the words start with: once in the loader, once in the kernel.
+const MAGIC: u64 = u64::from_le_bytes(*b"PLANTED!");
+/// The phase of nothing.
+const NOWHERE: u64 = u64::MAX;
+/// The rate of a clock that is right.
+const RIGHT: u64 = 1000;
+/// What everything for the machine is built for.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// What is planted in an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plant {
+    /// Before the stamp of this phase, so many ticks of the TSC pass.
+    pub delay: Option<(Phase, u64)>,
+    /// What the guest takes for a thousand ticks, from its first instruction on.
+    pub rate: u64,
+}
+
+/// Nothing: what all others are compared with.
+pub const NOTHING: Plant = Plant { delay: None, rate: RIGHT };
+
+/// The image with hello on a kernel with this plant.
+pub fn image(plant: Plant) -> PathBuf {
+    static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(build);
+    let mut image = IMAGE.clone();
+    let places: Vec<_> = (0..image.len() - 32).filter(|at| image[*at..].starts_with(&MAGIC.to_le_bytes())).collect();
+    assert_eq!(places.len(), 2, "the words are in the loader and in the kernel");
+    let (phase, ticks) = plant.delay.map_or((NOWHERE, 0), |(phase, ticks)| (phase as u64, ticks));
+    for place in places {
+        for (word, at) in [phase, ticks, plant.rate].into_iter().zip((place + 8..).step_by(8)) {
+            image[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        }
+    }
+    let path = images::place("planted.elf");
+    fs::write(&path, &image).expect("there is room");
+    path
+}
+
+/// Builds loader and kernel of a changed copy, and an image of them and hello.
+fn build() -> Vec<u8> {
+    let copy = SourceCopy::new("planted", change);
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(copy.tree()).env("CARGO_ENCODED_RUSTFLAGS", "").env("CARGO_TARGET_DIR", copy.target());
+    command.args(["build", "--release", "--target", TARGET, "-p", "mayfly-loader", "-p", "mayfly-kernel"]);
+    let output = command.output().expect("cargo runs");
+    assert!(output.status.success(), "the planted kernel cannot be built\n{}", String::from_utf8_lossy(&output.stderr));
+
+    let read = |path: PathBuf| fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let [loader, kernel] =
+        ["loader", "kernel"].map(|name| read(copy.target().join(TARGET).join("release").join(format!("mayfly-{name}"))));
+    let hello = Manifest::read(&images::source_root().join("functions/hello")).expect("it has a manifest");
+    let hello = Function::new(hello, &read(build::symbols(images::hello(), "hello"))).expect("it is a function");
+    compose(&loader, &kernel, &[hello]).expect("it is an image")
+}
+
+/// A file of the source with what plants.
+fn change(file: &str, bytes: Vec<u8>) -> Vec<u8> {
+    let words = format!("{MAGIC}, {NOWHERE}, 0, {RIGHT}");
+    let changes = match file {
+        "loader/src/entry.rs" => vec![
+            ("\"pvh_entry:\",", format!("\"pvh_entry:\", {}", wait(Phase::Entry))),
+            ("\"3:\",", format!("\"3:\", {}", wait(Phase::Paging))),
+            ("\".balign 8\",", format!("\".balign 8\", \"plant: .quad {words}\",")),
+        ],
+        "kernel/src/hw/ledger.rs" => vec![
+            (".write(ticks())", ".write(late(phase))".to_owned()),
+            ("/// Says that the kernel runs.", format!("{LATE}static PLANT: [u64; 4] = [{words}];\n\n/// Says so.")),
+        ],
+        "kernel/src/hw/cpu.rs" => vec![("unsafe { _rdtsc() }", "super::ledger::at_rate(unsafe { _rdtsc() })".to_owned())],
+        _ => return bytes,
+    };
+    let source = String::from_utf8(bytes).expect("Rust is UTF-8");
+    let changed = changes.into_iter().fold(source, |source, (find, replace)| {
+        assert!(source.contains(find), "{file} has no `{find}` any more: the plant needs another place");
+        source.replace(find, &replace)
+    });
+    changed.into_bytes()
+}
+
+/// Waits if the words say this phase. Takes EAX, EDX and ESI, which nobody has a use for there.
+fn wait(phase: Phase) -> String {
+    let (name, number) = (format!("plant_{}", phase.name()), phase as u32);
+    [
+        format!("cmpl ${number}, plant + 8"),
+        format!("jne {name}_over"),
+        "rdtsc".to_owned(),
+        "movl %eax, %esi".to_owned(),
+        format!("{name}: rdtsc"),
+        "subl %esi, %eax".to_owned(),
+        "cmpl plant + 16, %eax".to_owned(),
+        format!("jb {name}"),
+        format!("{name}_over:"),
+    ]
+    .map(|line| format!("\"{line}\","))
+    .concat()
+}
+
+/// What the kernel does with the words.
+const LATE: &str = "
+fn plant(word: usize) -> u64 {
+    // SAFETY: a word of a static; the image may have another value there than the compiler knows.
+    unsafe { (&raw const PLANT[word]).read_volatile() }
+}
+
+fn counter() -> u64 {
+    // SAFETY: every x86-64 CPU has it.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// The time at which a phase is stamped, after the delay if it is the one.
+fn late(phase: Phase) -> u64 {
+    if plant(1) == phase as u64 {
+        let start = counter();
+        while counter() - start < plant(2) {}
+    }
+    ticks()
+}
+
+/// What a clock of the planted rate shows, which was right when the loader stamped its entry.
+pub(crate) fn at_rate(now: u64) -> u64 {
+    let entry = word(Phase::Entry.offset()).read();
+    entry + (now - entry) * plant(3) / 1000
+}
+
+#[used]
+";
