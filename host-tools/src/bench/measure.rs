@@ -131,7 +131,7 @@ mod tests {
 
     fn seen() -> Seen {
         let ms = Duration::from_millis;
-        Seen { connected: ms(15), sent: ms(16), first_byte: ms(30), last_byte: ms(31) }
+        Seen { connecting: ms(1), connected: ms(15), sent: ms(16), first_byte: ms(30), last_byte: ms(31) }
     }
 
     #[test]
