@@ -5,6 +5,7 @@ mod client;
 mod isolation;
 mod load;
 mod measure;
+mod rate;
 mod report;
 mod server;
 mod session;

@@ -141,7 +141,7 @@ impl Guest {
     #[track_caller]
     pub fn expect_stamp(&mut self, phase: Phase) -> Ledger {
         loop {
-            if let Some(ledger) = self.ledger().filter(|ledger| ledger.stamps[phase as usize] != 0) {
+            if let Some(ledger) = self.ledger().filter(|ledger| ledger.stamp(phase) != 0) {
                 return ledger;
             }
             self.machine.check().unwrap_or_else(|error| panic!("{error}"));

@@ -62,8 +62,8 @@ fn build() -> Vec<u8> {
     assert!(output.status.success(), "the planted kernel cannot be built\n{}", String::from_utf8_lossy(&output.stderr));
 
     let read = |path: PathBuf| fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let [loader, kernel] =
-        ["loader", "kernel"].map(|name| read(copy.target().join(TARGET).join("release").join(format!("mayfly-{name}"))));
+    let [loader, kernel] = ["loader", "kernel"]
+        .map(|name| read(copy.target().join(TARGET).join("release").join(format!("mayfly-{name}"))));
     let hello = Manifest::read(&images::source_root().join("functions/hello")).expect("it has a manifest");
     let hello = Function::new(hello, &read(build::symbols(images::hello(), "hello"))).expect("it is a function");
     compose(&loader, &kernel, &[hello]).expect("it is an image")
@@ -82,7 +82,9 @@ fn change(file: &str, bytes: Vec<u8>) -> Vec<u8> {
             (".write(ticks())", ".write(late(phase))".to_owned()),
             ("/// Says that the kernel runs.", format!("{LATE}static PLANT: [u64; 4] = [{words}];\n\n/// Says so.")),
         ],
-        "kernel/src/hw/cpu.rs" => vec![("unsafe { _rdtsc() }", "super::ledger::at_rate(unsafe { _rdtsc() })".to_owned())],
+        "kernel/src/hw/cpu.rs" => {
+            vec![("unsafe { _rdtsc() }", "super::ledger::at_rate(unsafe { _rdtsc() })".to_owned())]
+        }
         _ => return bytes,
     };
     let source = String::from_utf8(bytes).expect("Rust is UTF-8");

@@ -26,13 +26,13 @@ pub(crate) struct Seen {
 
 /// Asks for `path` on a connection of its own and waits for the whole answer, which must be a success.
 pub(crate) fn exchange(machine: &mut Machine, path: &str) -> anyhow::Result<Seen> {
+    let spawned = machine.spawned();
     let connect = || {
         let connection = machine.connect(PATIENCE)?;
         connection.set_nodelay(true)?;
         connection.set_read_timeout(Some(PATIENCE))?;
         Ok(connection)
     };
-    let spawned = machine.spawned();
     ask(connect, path, spawned).or_else(|error| {
         // If the machine has ended, that is the better explanation.
         machine.check()?;
@@ -159,9 +159,10 @@ mod tests {
             let mut quietest = [Duration::MAX; 4];
             let as_planted = |quietest: &[Duration; 4]| {
                 let planted = |step| if step == slow { DELAY } else { Duration::ZERO };
-                quietest.iter().enumerate().all(|(step, took)| {
-                    *took >= planted(step) && *took <= planted(step) + Duration::from_millis(1)
-                })
+                quietest
+                    .iter()
+                    .enumerate()
+                    .all(|(step, took)| *took >= planted(step) && *took <= planted(step) + Duration::from_millis(1))
             };
             for _ in 0..TRIES {
                 let now = steps(slow);

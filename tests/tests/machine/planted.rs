@@ -1,46 +1,69 @@
-//! Planted truths: what was put into a boot is what is measured, there and nowhere else.
+//! Planted truths: what was put into a boot or a request is what is measured, there and nowhere else.
 
-use std::array;
+use std::time::Duration;
 
-use mayfly_abi::ledger::{PHASES, Phase};
+use mayfly_abi::ledger::{Ledger, Phase};
 use mayfly_qemu::Launch;
 use mayfly_tests::planted::{self, NOTHING, Plant};
 use mayfly_tests::{Guest, Request};
 
-/// Ticks from each phase's stamp to the next, from power-on to the first response.
-type Steps = [u64; PHASES];
+/// 5 ms of a clock that ticks once for each instruction.
+const DELAY: u64 = 5_000_000;
+/// What else may change: which packet comes first is the host's choice.
+const SLACK: u64 = DELAY / 100;
+/// Longer than it takes the client's acknowledgement to arrive.
+const QUIET: Duration = Duration::from_millis(20);
 
-/// Counts the instructions of a boot with this plant. The client is there before the guest, so that it waits for nothing.
+/// Ticks from each stamp to the next: those of the boot, from power-on on, and then those of a second request.
+type Steps = Vec<u64>;
+
+/// Counts the instructions of a boot and of a second request with this plant. The client is there before the machine, which
+/// so waits for nothing.
 fn count(plant: Plant) -> Steps {
     let mut guest = Guest::start(Launch::new(planted::image(plant)).icount());
-    assert_eq!(guest.connect_early().ask(&Request::get("/hello")).status, 200);
-    let stamps = guest.expect_stamp(Phase::Response).stamps;
-    array::from_fn(|at| stamps[at] - at.checked_sub(1).map_or(0, |before| stamps[before]))
+    let mut connection = guest.connect_early();
+    let mut ask = |guest: &mut Guest| {
+        assert_eq!(connection.ask(&Request::get("/hello")).status, 200);
+        guest.expect_stamp(Phase::Rest);
+        guest.settle(QUIET)
+    };
+    let boot = ask(&mut guest);
+    guest.machine().forget_request().expect("its memory can be written");
+    let request = ask(&mut guest);
+    let steps = |ledger: Ledger, phases: &[Phase], mut last: u64| -> Steps {
+        let step = |phase: &Phase| ledger.stamp(*phase) - std::mem::replace(&mut last, ledger.stamp(*phase));
+        phases.iter().map(step).collect()
+    };
+    let [wake, others @ ..] = Phase::REQUEST;
+    [steps(boot, &Phase::BOOT, 0), steps(request, &others, request.stamp(wake))].concat()
 }
 
 /// The least of each step: waiting for the host can only make one longer.
 fn quietest(one: Steps, two: Steps) -> Steps {
-    array::from_fn(|at| one[at].min(two[at]))
+    one.into_iter().zip(two).map(|(one, two)| one.min(two)).collect()
+}
+
+/// What a delay planted before `phase` must make of the usual steps.
+fn with_delay(usual: &Steps, phase: Phase) -> Steps {
+    let phases = Phase::BOOT.iter().chain(&Phase::REQUEST[1..]);
+    usual.iter().zip(phases).map(|(step, other)| step + if *other == phase { DELAY } else { 0 }).collect()
 }
 
 #[test]
 fn a_planted_delay_appears_in_its_phase_and_nowhere_else() {
-    /// 5 ms of a clock that ticks once for each instruction.
-    const DELAY: u64 = 5_000_000;
-    /// What else may change: which packet comes first is the host's choice.
-    const SLACK: u64 = DELAY / 100;
     const BOOTS: usize = 10;
     let usual = (0..3).map(|_| count(NOTHING)).reduce(quietest).expect("there were boots");
-    for &phase in Phase::ALL {
-        let mut expected = usual;
-        expected[phase as usize] += DELAY;
-        let as_expected = |steps: &Steps| steps.iter().zip(&expected).all(|(step, wanted)| step.abs_diff(*wanted) <= SLACK);
-        let mut steps = [u64::MAX; PHASES];
-        for _ in 0..BOOTS {
-            steps = quietest(steps, count(Plant { delay: Some((phase, DELAY)), ..NOTHING }));
+    println!("{:<18}{usual:?}", "nothing planted");
+    // The other two are times at which work begins and ends, and nothing can come between.
+    for &phase in Phase::BOOT.iter().chain(&[Phase::Clean]) {
+        let expected = with_delay(&usual, phase);
+        let as_expected = |steps: &Steps| steps.iter().zip(&expected).all(|(is, wanted)| is.abs_diff(*wanted) <= SLACK);
+        let mut steps = count(Plant { delay: Some((phase, DELAY)), ..NOTHING });
+        for _ in 1..BOOTS {
             if as_expected(&steps) {
                 break;
             }
+            steps = quietest(steps, count(Plant { delay: Some((phase, DELAY)), ..NOTHING }));
         }
         println!("{:<18}{steps:?}", phase.name());
         assert!(as_expected(&steps), "{DELAY} ticks before `{}`: {steps:?} and not {expected:?}", phase.name());
