@@ -1,14 +1,14 @@
 //! `mayfly bench`: measures, and says on what it measured.
 
 mod boot;
-mod client;
+pub(crate) mod client;
 mod isolation;
 mod load;
-mod measure;
-mod rate;
+pub(crate) mod measure;
+pub(crate) mod rate;
 mod report;
 mod server;
-mod session;
+pub(crate) mod session;
 mod table;
 mod translation;
 mod waterfall;

@@ -3,12 +3,17 @@
 //!
 //! Loader and kernel are built once. What is planted is a few words in their data, which are changed in the image's bytes.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use mayfly::build::{self, Function, Manifest, compose};
+use mayfly::results::{self, Record};
 use mayfly_abi::ledger::Phase;
 
 use crate::{SourceCopy, images};
@@ -49,6 +54,49 @@ pub fn image(plant: Plant) -> PathBuf {
     let path = images::place("planted.elf");
     fs::write(&path, &image).expect("there is room");
     path
+}
+
+/// What `mayfly bench boot` says of some boots with this plant, before each of which QEMU is held up for `late`: the result
+/// as JSON has it, or how it refuses.
+pub fn measure(plant: Plant, late: Duration, runs: u32) -> Result<Record, String> {
+    let json = images::place("planted.jsonl");
+    // Another boot's, if it was interrupted.
+    let _ = fs::remove_file(&json);
+    let mut command = images::mayfly();
+    command.env("PATH", late_qemu(late)).args(["bench", "boot", "--accel", "tcg", "--runs", &runs.to_string()]);
+    command.arg("--image").arg(image(plant)).arg("--json").arg(&json);
+    let output = command.output().expect("cargo runs");
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned());
+    }
+    Ok(results::read(&json).expect("they are results").pop().expect("there is one"))
+}
+
+/// A PATH on which the first QEMU is one that waits before it starts.
+fn late_qemu(late: Duration) -> OsString {
+    let folder = images::place("late-qemu");
+    fs::create_dir_all(&folder).expect("there is room");
+    let path = std::env::var("PATH").expect("there is one");
+    let script = folder.join("qemu-system-x86_64");
+    // Always, so that what starting `sleep` takes is in all boots.
+    let text = format!("#!/bin/sh\nsleep {}\nPATH='{path}' exec qemu-system-x86_64 \"$@\"\n", late.as_secs_f64());
+    fs::write(&script, text).expect("there is room");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let folders = [folder].into_iter().chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).expect("none of them has a colon")
+}
+
+/// Milliseconds from each point of a boot to the next, run by run.
+pub fn steps(record: &Record) -> Vec<BTreeMap<String, f64>> {
+    let events = || record.series.iter().filter(|series| series.side.is_some());
+    let runs = events().map(|series| series.values.len()).min().unwrap_or(0);
+    let run = |run: usize| {
+        let mut points: Vec<_> = events().map(|series| (series.values[run], series.name.clone())).collect();
+        points.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        let mut last = 0.0;
+        points.into_iter().map(|(at, name)| (name, at - std::mem::replace(&mut last, at))).collect()
+    };
+    (0..runs).map(run).collect()
 }
 
 /// Builds loader and kernel of a changed copy, and an image of them and hello.

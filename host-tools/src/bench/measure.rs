@@ -48,7 +48,7 @@ impl Boot {
 }
 
 /// Why clocks cannot be joined.
-pub(super) const CONTRADICTION: &str = "the clocks of guest and host do not fit together: the guest's runs at another rate, or the host's at no steady one";
+pub(crate) const CONTRADICTION: &str = "the clocks of guest and host do not fit together: the guest's runs at another rate, or the host's at no steady one";
 
 /// How a boot is made.
 pub(super) fn launch(image: &Path, accelerator: Accelerator) -> Launch {
@@ -79,7 +79,7 @@ pub(super) fn boot(image: &Path, accelerator: Accelerator, hz: u64, path: &str) 
 }
 
 /// Waits until the ledger has a stamp of `phase`.
-pub(super) fn wait_for_stamp(machine: &mut Machine, phase: Phase) -> anyhow::Result<()> {
+pub(crate) fn wait_for_stamp(machine: &mut Machine, phase: Phase) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while machine.ledger().is_none_or(|ledger| ledger.stamp(phase) == 0) {
         machine.check()?;

@@ -27,18 +27,24 @@ pub(super) fn check(machine: &mut Machine, boot: &JoinedClock, hz: u64, path: &s
     let mut pause = PAUSE;
     loop {
         let rate = rate(machine, boot, hz, path, pause)?;
-        ensure!(
-            rate.allows(hz),
-            "the guest's clock runs at {:.1} to {:.1} MHz and the host's at {:.1}: times of the guest would be wrong",
-            rate.least / 1e6,
-            rate.most / 1e6,
-            hz as f64 / 1e6
-        );
+        confirm(rate, hz)?;
         if rate.spread() <= CLOSE || pause >= LONGEST {
             return Ok(rate.spread());
         }
         pause *= 2;
     }
+}
+
+/// Refuses a guest whose clock was seen to run at another rate than `hz`.
+pub(crate) fn confirm(rate: Rate, hz: u64) -> anyhow::Result<()> {
+    ensure!(
+        rate.allows(hz),
+        "the guest's clock runs at {:.1} to {:.1} MHz and the host's at {:.1}: times of the guest would be wrong",
+        rate.least / 1e6,
+        rate.most / 1e6,
+        hz as f64 / 1e6
+    );
+    Ok(())
 }
 
 /// The rate from the boot to a request that comes after a pause.

@@ -1,9 +1,10 @@
 //! Planted truths: what was put into a boot or a request is what is measured, there and nowhere else.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mayfly_abi::ledger::{Ledger, Phase};
-use mayfly_qemu::Launch;
+use mayfly_qemu::{Launch, tsc_hz};
 use mayfly_tests::planted::{self, NOTHING, Plant};
 use mayfly_tests::{Guest, Request};
 
@@ -67,5 +68,60 @@ fn a_planted_delay_appears_in_its_phase_and_nowhere_else() {
         }
         println!("{:<18}{steps:?}", phase.name());
         assert!(as_expected(&steps), "{DELAY} ticks before `{}`: {steps:?} and not {expected:?}", phase.name());
+    }
+}
+
+/// The least of each step, in milliseconds, of all boots that were made so far.
+type Quietest = BTreeMap<String, f64>;
+
+/// Adds what `mayfly bench boot` says of three more boots.
+fn measure(quietest: &mut Quietest, plant: Plant, late: Duration) {
+    let record = planted::measure(plant, late, 3).unwrap_or_else(|said| panic!("{said}"));
+    for (name, took) in planted::steps(&record).into_iter().flatten() {
+        quietest.entry(name).and_modify(|least| *least = took.min(*least)).or_insert(took);
+    }
+}
+
+/// Plants 5 ms of real time before `point`; `plant` and `late` say how.
+fn expect_delay(point: &str, plant: Plant, late: Duration) {
+    const ROUNDS: usize = 8;
+    let (mut usual, mut with_delay) = (Quietest::new(), Quietest::new());
+    for round in 1.. {
+        measure(&mut usual, NOTHING, Duration::ZERO);
+        measure(&mut with_delay, plant, late);
+        let growth = |name: &str| with_delay[name] - usual[name];
+        let elsewhere = usual.keys().filter(|name| *name != point).map(|name| (growth(name), name));
+        let (most, name) = elsewhere.max_by(|one, other| one.0.total_cmp(&other.0)).expect("a boot has many points");
+        println!("5 ms before `{point}` make it {:+.2} ms later, and `{name}` {most:+.2} ms", growth(point));
+        if (4.0..7.0).contains(&growth(point)) && most < 2.0 {
+            return;
+        }
+        assert!(round < ROUNDS, "{usual:?}\n{with_delay:?}");
+    }
+}
+
+#[test]
+fn the_benchmark_of_boots_finds_a_planted_delay() {
+    let Some(hz) = tsc_hz() else { return };
+    let before = |phase| Plant { delay: Some((phase, hz / 200)), ..NOTHING };
+    expect_delay("port open", NOTHING, Duration::from_millis(5));
+    expect_delay("traps", before(Phase::Traps), Duration::ZERO);
+    expect_delay("function left", before(Phase::Leave), Duration::ZERO);
+}
+
+#[test]
+fn a_guest_whose_clock_runs_at_another_rate_is_noticed() {
+    if tsc_hz().is_none() {
+        return;
+    }
+    let measure = |rate| planted::measure(Plant { rate, ..NOTHING }, Duration::ZERO, 2);
+    let record = measure(1000).unwrap_or_else(|said| panic!("a clock that is right is refused: {said}"));
+    let values = |name: &str| record.series(name).unwrap_or_else(|| panic!("there is no {name}")).values.clone();
+    assert!(values("uncertainty of the guest's rate").iter().all(|spread| (0.0..0.1).contains(spread)), "{record:?}");
+    assert!((0.0..=2.0).contains(&values("runs whose parts add up")[0]));
+    for rate in [900, 970, 990, 1010, 1030, 1100] {
+        let said = measure(rate).expect_err("it is wrong");
+        println!("{rate} for 1000: {said}");
+        assert!(said.contains("the guest's clock runs at") || said.contains("do not fit together"), "{rate}: {said}");
     }
 }
