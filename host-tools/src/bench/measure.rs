@@ -116,17 +116,24 @@ fn join(sightings: &[Sighting], clock: &JoinedClock, seen: Seen, hz: u64, rate_s
     })
 }
 
-/// The time to the first byte, added up from parts that are measured independently of each other and of the joined
-/// clock: QEMU's start by the host's clock, the guest's work by the guest's, the way back by the host's.
+/// The time to the first byte, added up from parts that are measured independently of each other: QEMU's start by the
+/// host's clock, the guest's work by the guest's, the way back by the host's.
+///
+/// When the guest began and when it ended is seen twice, each time by the stamps of that half alone. So the clocks of both
+/// must have gone on alike in between, which the one clock that all stamps are joined by takes for granted.
 fn accounted(sightings: &[Sighting], seen: Seen, hz: u64) -> anyhow::Result<f64> {
+    let (boot, request): (Vec<_>, Vec<_>) =
+        sightings.iter().copied().partition(|sighting| sighting.phase as u32 <= Phase::Listening as u32);
     let find = |phase| sightings.iter().find(|sighting| sighting.phase == phase);
     let (Some(entry), Some(response)) = (find(Phase::Entry), find(Phase::Response)) else {
         bail!("the guest answered without stamping its entry and its response in the ledger");
     };
-    let middle = |sighting: &Sighting| milliseconds(sighting.after + sighting.before) / 2.0;
-    let start = middle(entry);
+    let seen_at = |half: &[Sighting], ticks| {
+        JoinedClock::new(half, hz).map(|clock| milliseconds(clock.at(ticks))).context(CONTRADICTION)
+    };
+    let start = seen_at(&boot, entry.ticks)?;
     let guest = (response.ticks - entry.ticks) as f64 / hz as f64 * 1e3;
-    let way_back = milliseconds(seen.first_byte) - middle(response);
+    let way_back = milliseconds(seen.first_byte) - seen_at(&request, response.ticks)?;
     Ok(start + guest + way_back)
 }
 

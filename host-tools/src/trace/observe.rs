@@ -35,15 +35,17 @@ pub(super) fn exchanges(launch: Launch, hz: u64, path: &str, requests: u32) -> a
     let booting = watch.finish();
     let first = join(&booting, hz)?;
     let mut exchanges = vec![Exchange { seen, ledger, clock: first }];
+    let mut last = first;
     for _ in 0..requests {
         forget(&machine)?;
         let watch = Watch::request(&machine);
         let (seen, ledger) = ask(&mut machine, path)?;
         let sightings = watch.finish();
-        rate::confirm(first.rate_until(&join(&sightings, hz)?), hz)?;
+        last = join(&sightings, hz)?;
         // What was seen of the boot narrows it down, too.
         exchanges.push(Exchange { seen, ledger, clock: join(&[sightings, booting.clone()].concat(), hz)? });
     }
+    rate::confirm(first.rate_until(&last), hz)?;
     Ok(exchanges)
 }
 

@@ -30,5 +30,6 @@ mod rejects;
 mod share;
 mod sharing;
 mod smuggling;
+mod traces;
 mod vanishing;
 mod wire;
