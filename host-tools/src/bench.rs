@@ -2,6 +2,7 @@
 
 mod boot;
 pub(crate) mod client;
+mod counted;
 mod isolation;
 mod load;
 pub(crate) mod measure;

@@ -12,9 +12,9 @@ use mayfly_qemu::{Ending, Error, Launch, Machine};
 use super::{client, measure};
 
 /// How long the machine may take for anything that is asked of it.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// Longer than it takes the client's acknowledgement to arrive.
-const QUIET: Duration = Duration::from_millis(20);
+pub(super) const QUIET: Duration = Duration::from_millis(20);
 /// What the kernel's own lines on the console start with.
 const KERNEL_SAYS: &str = "mayfly: ";
 
@@ -43,10 +43,21 @@ impl Server {
                 _ => Err(error),
             };
         }
+        Ok(Start::Serving(Self::of(machine)?))
+    }
+
+    /// A machine that listens, and a connection to it.
+    pub(super) fn of(mut machine: Machine) -> anyhow::Result<Self> {
         let connection = machine.connect(PATIENCE)?;
         connection.set_nodelay(true)?;
         connection.set_read_timeout(Some(PATIENCE))?;
-        Ok(Start::Serving(Self { machine, connection }))
+        Ok(Self { machine, connection })
+    }
+
+    /// The machine, once it rests.
+    pub(super) fn at_rest(&self) -> anyhow::Result<&Machine> {
+        self.machine.settle(0, QUIET, PATIENCE)?;
+        Ok(&self.machine)
     }
 
     /// Asks for `path`: the time from sending to the last byte of the answer, which must be a success.
@@ -64,9 +75,15 @@ impl Server {
         }
     }
 
-    /// Asks for `path`: the ledger before and after, with the machine at rest both times.
+    /// The ledger as it is now.
+    pub(super) fn ledger(&self) -> anyhow::Result<Ledger> {
+        self.machine.ledger().context("the machine has a ledger since it listens")
+    }
+
+    /// Asks for `path`: the ledger before and after, with the machine at rest both times. The stamps after are this request's.
     pub(super) fn observe(&mut self, path: &str) -> anyhow::Result<(Ledger, Ledger)> {
         let before = self.machine.settle(0, QUIET, PATIENCE)?;
+        self.machine.forget_request()?;
         self.ask(path)?;
         Ok((before, self.machine.settle(before.idles + 1, QUIET, PATIENCE)?))
     }
