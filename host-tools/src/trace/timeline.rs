@@ -171,3 +171,104 @@ fn before_guest(boot: &Exchange) -> Vec<Span> {
     }
     spans
 }
+
+#[cfg(test)]
+mod tests {
+    use mayfly_abi::wire::Wire;
+    use mayfly_qemu::clock::{JoinedClock, Sighting};
+
+    use super::*;
+    use crate::bench::client::Seen;
+
+    /// A ledger with these stamps.
+    fn ledger(stamps: &[(Phase, u64)]) -> Ledger {
+        let mut page = [0; Ledger::SIZE];
+        stamps.iter().for_each(|(phase, stamp)| stamp.put(&mut page[phase.offset()..]));
+        Ledger::get(&page)
+    }
+
+    /// An exchange whose guest counts microseconds and was switched on a millisecond after QEMU was started.
+    fn exchange(stamps: &[(Phase, u64)]) -> Exchange {
+        let us = Duration::from_micros;
+        let sighting = Sighting { phase: Phase::Entry, ticks: 1000, after: us(1990), before: us(2010) };
+        Exchange {
+            seen: Seen {
+                connecting: us(10),
+                connected: us(900),
+                sent: us(950),
+                first_byte: us(5000),
+                last_byte: us(5001),
+            },
+            ledger: ledger(stamps),
+            clock: JoinedClock::new(&[sighting], 1_000_000).expect("one is enough"),
+        }
+    }
+
+    const REQUEST: [(Phase, u64); 7] = [
+        (Phase::Syn, 2000),
+        (Phase::Bytes, 2100),
+        (Phase::Request, 2200),
+        (Phase::Domain, 2300),
+        (Phase::Enter, 2310),
+        (Phase::Leave, 2400),
+        (Phase::Response, 2500),
+    ];
+
+    fn lane(spans: &[Span], lane: Lane) -> Vec<(&str, u128, u128)> {
+        let here = spans.iter().filter(|span| span.lane == lane);
+        here.map(|span| (span.name.as_str(), span.from.as_micros(), span.to.as_micros())).collect()
+    }
+
+    #[test]
+    fn each_step_begins_at_one_stamp_and_ends_at_the_next() {
+        let rest = [(Phase::Wake, 2050), (Phase::Clean, 2600), (Phase::Rest, 2700)];
+        let spans = spans(&[exchange(&[REQUEST.as_slice(), &rest].concat())], &[], "/x");
+        assert_eq!(lane(&spans, Lane::Network), [("TCP handshake", 3000, 3050), ("receive", 3050, 3100)]);
+        assert_eq!(
+            lane(&spans, Lane::Requests),
+            [
+                ("request 1", 3100, 3700),
+                ("parse", 3100, 3200),
+                ("domain", 3200, 3300),
+                ("schedule", 3300, 3310),
+                ("ring 3", 3310, 3400),
+                ("transmit", 3400, 3500),
+                ("reset", 3500, 3600),
+                ("rest", 3600, 3700),
+            ]
+        );
+        let client = [("GET /x, request 1", 10, 5001), ("connect", 10, 900), ("send", 900, 950)];
+        assert_eq!(lane(&spans, Lane::Client)[..3], client);
+        assert!(lane(&spans, Lane::Boot).is_empty(), "its stamps are not there");
+    }
+
+    #[test]
+    fn a_request_that_came_while_the_machine_was_awake_was_not_waited_for() {
+        for wake in [0, 1500, 2350] {
+            let spans = spans(&[exchange(&[REQUEST.as_slice(), &[(Phase::Wake, wake)]].concat())], &[], "/x");
+            assert_eq!(lane(&spans, Lane::Network), [("TCP handshake", 3000, 3100)], "woken at {wake}");
+        }
+    }
+
+    #[test]
+    fn instructions_are_those_of_the_machine_that_counts_and_waiting_is_none() {
+        let counted = ledger(&REQUEST.map(|(phase, at)| (phase, 10 * at)));
+        let spans = spans(&[exchange(&REQUEST)], &[counted], "/x");
+        let instructions = |name| spans.iter().find(|span| span.name == name)?.guest?.instructions;
+        assert_eq!(
+            (instructions("parse"), instructions("ring 3"), instructions("TCP handshake")),
+            (Some(1000), Some(900), None)
+        );
+    }
+
+    #[test]
+    fn a_port_that_was_seen_late_is_not_drawn_after_the_guest() {
+        let boot = |connected| {
+            let mut exchange = exchange(&[(Phase::Entry, 1000)]);
+            exchange.seen.connected = Duration::from_micros(connected);
+            let spans = spans(&[exchange], &[], "/x");
+            lane(&spans, Lane::Qemu).len()
+        };
+        assert_eq!((boot(900), boot(2100)), (3, 1));
+    }
+}
