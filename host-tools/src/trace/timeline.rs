@@ -145,8 +145,8 @@ fn of_guest(exchange: &Exchange, counted: Option<&Ledger>, step: &Step, name: St
     Some(Span { lane: step.lane, name, from: at(step.from), to: at(step.to), guest: Some(measured) })
 }
 
-/// What the client saw of an exchange.
-fn of_client(exchange: &Exchange, name: &str) -> [Span; 5] {
+/// What the client saw of an exchange. An answer that came in one piece is not received for any time.
+fn of_client(exchange: &Exchange, name: &str) -> impl Iterator<Item = Span> {
     let seen = &exchange.seen;
     [
         (name, seen.connecting, seen.last_byte),
@@ -156,6 +156,8 @@ fn of_client(exchange: &Exchange, name: &str) -> [Span; 5] {
         ("receive", seen.first_byte, seen.last_byte),
     ]
     .map(|(name, from, to)| Span { lane: Lane::Client, name: name.to_owned(), from, to, guest: None })
+    .into_iter()
+    .filter(|span| span.from < span.to)
 }
 
 /// What passes before the guest's first instruction.
@@ -237,8 +239,9 @@ mod tests {
                 ("rest", 3600, 3700),
             ]
         );
-        let client = [("GET /x, request 1", 10, 5001), ("connect", 10, 900), ("send", 900, 950)];
-        assert_eq!(lane(&spans, Lane::Client)[..3], client);
+        let whole = ("GET /x, request 1", 10, 5001);
+        let client = [whole, ("connect", 10, 900), ("send", 900, 950), ("wait", 950, 5000), ("receive", 5000, 5001)];
+        assert_eq!(lane(&spans, Lane::Client), client);
         assert!(lane(&spans, Lane::Boot).is_empty(), "its stamps are not there");
     }
 
@@ -259,6 +262,13 @@ mod tests {
             (instructions("parse"), instructions("ring 3"), instructions("TCP handshake")),
             (Some(1000), Some(900), None)
         );
+    }
+
+    #[test]
+    fn an_answer_in_one_piece_is_not_received_for_any_time() {
+        let mut exchange = exchange(&REQUEST);
+        exchange.seen.last_byte = exchange.seen.first_byte;
+        assert_eq!(lane(&spans(&[exchange], &[], "/x"), Lane::Client).last(), Some(&("wait", 950, 5000)));
     }
 
     #[test]

@@ -145,11 +145,13 @@ fn a_timeline_has_every_phase_on_one_clock_and_its_spans_nest() {
 
     let requests = on("guest: requests");
     let client = on("host: client");
-    assert_eq!((requests.len(), client.len()), ((1 + REQUESTS) * 8, (1 + REQUESTS) * 5));
-    let seen = requests.chunks(8).zip(client.chunks(5)).enumerate();
+    let client: Vec<_> = client.chunk_by(|_, next| !next.name.starts_with("GET ")).collect();
+    assert_eq!((requests.len(), client.len()), ((1 + REQUESTS) * 8, 1 + REQUESTS));
+    let seen = requests.chunks(8).zip(client).enumerate();
     for (number, (guest, host)) in seen {
         let [whole, steps @ ..] = guest else { panic!("there are eight") };
-        let [asked, connect, send, wait, receive] = host else { panic!("there are five") };
+        // An answer that came in pieces was received for some time, too.
+        let [asked, connect, send, wait, ..] = host else { panic!("there are at least four") };
         assert_eq!(whole.name, format!("request {}", number + 1));
         assert_eq!(asked.name, format!("GET /hello, request {}", number + 1));
         assert_eq!(steps.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), STEPS);
