@@ -87,17 +87,58 @@ fn late_qemu(late: Duration) -> OsString {
     std::env::join_paths(folders).expect("none of them has a colon")
 }
 
-/// Milliseconds from each point of a boot to the next, run by run.
-pub fn steps(record: &Record) -> Vec<BTreeMap<String, f64>> {
-    let events = || record.series.iter().filter(|series| series.side.is_some());
-    let runs = events().map(|series| series.values.len()).min().unwrap_or(0);
-    let run = |run: usize| {
-        let mut points: Vec<_> = events().map(|series| (series.values[run], series.name.clone())).collect();
-        points.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-        let mut last = 0.0;
-        points.into_iter().map(|(at, name)| (name, at - std::mem::replace(&mut last, at))).collect()
-    };
-    (0..runs).map(run).collect()
+/// By how many milliseconds the steps of a boot take longer with a plant than without, as `mayfly bench boot` says: the least of
+/// each, because what else goes on on the host can only make one longer. A step is named by the point at its end.
+#[derive(Clone, Debug, Default)]
+pub struct Growth {
+    usual: BTreeMap<String, f64>,
+    planted: BTreeMap<String, f64>,
+}
+
+impl Growth {
+    /// Adds `runs` boots without the plant and as many with it.
+    pub fn measure(&mut self, plant: Plant, late: Duration, runs: u32) {
+        for (least, plant, late) in [(&mut self.usual, NOTHING, Duration::ZERO), (&mut self.planted, plant, late)] {
+            let record = measure(plant, late, runs).unwrap_or_else(|said| panic!("{said}"));
+            for (name, took) in steps(&record) {
+                least.entry(name).and_modify(|least| *least = took.min(*least)).or_insert(took);
+            }
+        }
+    }
+
+    /// That of the step to this point.
+    pub fn of(&self, point: &str) -> f64 {
+        self.planted[point] - self.usual[point]
+    }
+
+    /// The greatest of any other step, up or down, and which that is.
+    pub fn elsewhere(&self, point: &str) -> (f64, &str) {
+        let others = self.usual.keys().filter(|name| *name != point).map(|name| (self.of(name), name.as_str()));
+        others.max_by(|(one, _), (two, _)| one.abs().total_cmp(&two.abs())).expect("a boot has many steps")
+    }
+
+    /// Is a delay of 5 ms found before this point, and nowhere else?
+    pub fn is_of(&self, point: &str) -> bool {
+        (4.0..6.0).contains(&self.of(point)) && self.elsewhere(point).0.abs() < 2.0
+    }
+}
+
+/// Milliseconds from each point of a boot to the one that it comes after: not always the one before it, because guest and
+/// client go on at the same time. All runs.
+fn steps(record: &Record) -> Vec<(String, f64)> {
+    let times = |name: &str| record.series(name).map_or([].as_slice(), |series| &series.values);
+    let phases = Phase::BOOT.windows(2).map(|pair| (pair[1].name(), pair[0].name()));
+    let points = [
+        ("request sent", "port open"),
+        ("entry", "port open"),
+        // The response is on its way before it is noted.
+        ("first byte", "function left"),
+        ("last byte", "first byte"),
+    ];
+    let steps = points.into_iter().chain(phases).flat_map(|(name, before)| {
+        times(name).iter().zip(times(before)).map(|(at, before)| (name.to_owned(), at - before))
+    });
+    steps.chain(times("port open").iter().map(|at| ("port open".to_owned(), *at))).collect()
 }
 
 /// Builds loader and kernel of a changed copy, and an image of them and hello.

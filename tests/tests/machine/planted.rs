@@ -1,11 +1,10 @@
 //! Planted truths: what was put into a boot or a request is what is measured, there and nowhere else.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mayfly_abi::ledger::{Ledger, Phase};
 use mayfly_qemu::{Launch, tsc_hz};
-use mayfly_tests::planted::{self, NOTHING, Plant};
+use mayfly_tests::planted::{self, Growth, NOTHING, Plant};
 use mayfly_tests::{Guest, Request};
 
 /// 5 ms of a clock that ticks once for each instruction.
@@ -71,32 +70,18 @@ fn a_planted_delay_appears_in_its_phase_and_nowhere_else() {
     }
 }
 
-/// The least of each step, in milliseconds, of all boots that were made so far.
-type Quietest = BTreeMap<String, f64>;
-
-/// Adds what `mayfly bench boot` says of three more boots.
-fn measure(quietest: &mut Quietest, plant: Plant, late: Duration) {
-    let record = planted::measure(plant, late, 3).unwrap_or_else(|said| panic!("{said}"));
-    for (name, took) in planted::steps(&record).into_iter().flatten() {
-        quietest.entry(name).and_modify(|least| *least = took.min(*least)).or_insert(took);
-    }
-}
-
 /// Plants 5 ms of real time before `point`; `plant` and `late` say how.
 fn expect_delay(point: &str, plant: Plant, late: Duration) {
-    const ROUNDS: usize = 8;
-    let (mut usual, mut with_delay) = (Quietest::new(), Quietest::new());
+    const ROUNDS: usize = 20;
+    let mut growth = Growth::default();
     for round in 1.. {
-        measure(&mut usual, NOTHING, Duration::ZERO);
-        measure(&mut with_delay, plant, late);
-        let growth = |name: &str| with_delay[name] - usual[name];
-        let elsewhere = usual.keys().filter(|name| *name != point).map(|name| (growth(name), name));
-        let (most, name) = elsewhere.max_by(|one, other| one.0.total_cmp(&other.0)).expect("a boot has many points");
-        println!("5 ms before `{point}` make it {:+.2} ms later, and `{name}` {most:+.2} ms", growth(point));
-        if (4.0..7.0).contains(&growth(point)) && most < 2.0 {
+        growth.measure(plant, late, 3);
+        let (most, other) = growth.elsewhere(point);
+        println!("5 ms before `{point}` make it {:+.2} ms later, and `{other}` {most:+.2} ms", growth.of(point));
+        if growth.is_of(point) {
             return;
         }
-        assert!(round < ROUNDS, "{usual:?}\n{with_delay:?}");
+        assert!(round < ROUNDS, "{growth:?}");
     }
 }
 
