@@ -11,6 +11,7 @@ use anyhow::Context;
 use mayfly_qemu::{Launch, accelerator, tsc_hz};
 
 use self::event::Trace;
+use crate::bench;
 use crate::build::{DEFAULT_IMAGE, write_whole};
 use crate::image_file::ImageFile;
 use crate::results::{Environment, Image};
@@ -53,24 +54,24 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
     let verdict = accelerator::choose(args.accel)?;
     let launch = Launch::new(&args.image).accelerator(verdict.accelerator);
     let mut environment = Environment::gather(Image::of(&args.image)?, &launch, &verdict)?;
-    let exchanges = observe::exchanges(launch, hz, &args.path, args.requests)?;
+    let bar = bench::progress((1 + u32::from(args.instructions)) * (1 + args.requests))?;
+    let exchanges = observe::exchanges(launch, hz, &args.path, args.requests, &bar)?;
     environment.end();
     let counted = match args.instructions {
-        true => observe::counted(Launch::new(&args.image).icount(), &args.path, args.requests)?,
+        true => observe::counted(Launch::new(&args.image).icount(), &args.path, args.requests, &bar)?,
         false => Vec::new(),
     };
+    bar.finish_and_clear();
 
     let spans = timeline::spans(&exchanges, &counted, &args.path);
-    let least = exchanges.iter().map(|exchange| exchange.clock.uncertainty()).min().unwrap_or_default();
     let most = exchanges.iter().map(|exchange| exchange.clock.uncertainty()).max().unwrap_or_default();
     let text = serde_json::to_vec(&Trace::new(&spans, environment))?;
     write_whole(&args.output, &text).with_context(|| format!("cannot write {}", args.output.display()))?;
     println!(
-        "{}: a boot and {} requests after it, {} spans; guest times are exact to ±{:.0} to ±{:.0} µs",
+        "{}: a boot and {} requests after it, {} spans; guest times are exact to ±{:.0} µs or better",
         args.output.display(),
         args.requests,
         spans.len(),
-        least.as_secs_f64() * 1e6,
         most.as_secs_f64() * 1e6
     );
     println!("open it at https://ui.perfetto.dev or chrome://tracing; docs/trace.md says what is what");

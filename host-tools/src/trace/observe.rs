@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use indicatif::ProgressBar;
 use mayfly_abi::ledger::{Ledger, Phase};
 use mayfly_qemu::clock::{JoinedClock, Sighting, Watch};
 use mayfly_qemu::{Launch, Machine};
@@ -28,7 +29,13 @@ pub(super) struct Exchange {
 }
 
 /// Boots a machine and asks it once early and `requests` times later. `hz`: ticks a second of its TSC.
-pub(super) fn exchanges(launch: Launch, hz: u64, path: &str, requests: u32) -> anyhow::Result<Vec<Exchange>> {
+pub(super) fn exchanges(
+    launch: Launch,
+    hz: u64,
+    path: &str,
+    requests: u32,
+    bar: &ProgressBar,
+) -> anyhow::Result<Vec<Exchange>> {
     let mut machine = launch.start()?;
     let watch = Watch::start(&machine);
     let (seen, ledger) = ask(&mut machine, path)?;
@@ -37,6 +44,7 @@ pub(super) fn exchanges(launch: Launch, hz: u64, path: &str, requests: u32) -> a
     let mut exchanges = vec![Exchange { seen, ledger, clock: first }];
     let mut last = first;
     for _ in 0..requests {
+        bar.inc(1);
         forget(&machine)?;
         let watch = Watch::request(&machine);
         let (seen, ledger) = ask(&mut machine, path)?;
@@ -45,18 +53,21 @@ pub(super) fn exchanges(launch: Launch, hz: u64, path: &str, requests: u32) -> a
         // What was seen of the boot narrows it down, too.
         exchanges.push(Exchange { seen, ledger, clock: join(&[sightings, booting.clone()].concat(), hz)? });
     }
+    bar.inc(1);
     rate::confirm(first.rate_until(&last), hz)?;
     Ok(exchanges)
 }
 
 /// The same on a machine that counts instructions: what it stamped.
-pub(super) fn counted(launch: Launch, path: &str, requests: u32) -> anyhow::Result<Vec<Ledger>> {
+pub(super) fn counted(launch: Launch, path: &str, requests: u32, bar: &ProgressBar) -> anyhow::Result<Vec<Ledger>> {
     let mut machine = launch.start()?;
     let mut ledgers = vec![ask(&mut machine, path)?.1];
     for _ in 0..requests {
+        bar.inc(1);
         forget(&machine)?;
         ledgers.push(ask(&mut machine, path)?.1);
     }
+    bar.inc(1);
     Ok(ledgers)
 }
 
