@@ -1,5 +1,6 @@
 //! `mayfly bench`: measures, and says on what it measured.
 
+mod against;
 mod boot;
 pub(crate) mod client;
 mod counted;
@@ -18,18 +19,27 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::peer::Peer;
 
-/// Measures an image.
+/// Measures an image, or this source tree against another revision of it.
 #[derive(clap::Args)]
-#[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    group = ArgGroup::new("instead").required(true).args(["prepare", "against"]),
+    after_help = "Examples:\n  mayfly bench boot --runs 50\n  mayfly bench --against HEAD~1\n  \
+        mayfly bench --against v0.1 functions/echo --metric insn"
+)]
 pub struct Args {
     /// Prepare a system that Mayfly is measured beside, such as linux, instead of measuring.
-    #[arg(long, value_name = "PEER", required = true)]
+    #[arg(long, value_name = "PEER")]
     prepare: Option<String>,
+    #[command(flatten)]
+    against: against::Comparison,
     #[command(subcommand)]
     what: Option<What>,
 }
@@ -47,7 +57,10 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
         Some(What::Boot(args)) => boot::main(args),
         Some(What::Isolation(args)) => isolation::main(args),
         Some(What::Load(args)) => load::main(args),
-        None => prepare(&args.prepare.unwrap_or_default()),
+        None => match against::main(&args.against)? {
+            Some(code) => Ok(code),
+            None => prepare(&args.prepare.unwrap_or_default()),
+        },
     }
 }
 

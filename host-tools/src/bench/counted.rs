@@ -23,7 +23,7 @@ const BOOT: &[Phase] = Phase::BOOT.split_at(6).0;
 const BOOTS: usize = 3;
 /// Requests of each kind that [`shortest`] wants to have seen, and most that it makes.
 const OF_EACH: usize = 3;
-const REQUESTS_MAX: usize = 200;
+const REQUESTS_MAX: usize = 60;
 
 /// The way to a phase from the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +37,8 @@ pub(super) struct Step {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Part {
     pub(super) total: u64,
+    /// The phase that the first step starts from, if there is one.
+    from: Option<&'static str>,
     pub(super) steps: Vec<Step>,
 }
 
@@ -57,13 +59,32 @@ pub(super) const PARTS: [&str; 3] = ["boot", "first request", "request"];
 impl Part {
     /// From each of the phases that were reached to the next that was.
     pub(super) fn of(ledger: &Ledger, phases: &[Phase]) -> Self {
-        let reached: Vec<_> = phases.iter().filter(|phase| ledger.stamp(**phase) != 0).collect();
-        let step = |pair: &[&Phase]| Step {
-            name: pair[1].name(),
-            instructions: ledger.stamp(*pair[1]).saturating_sub(ledger.stamp(*pair[0])),
-        };
-        let steps: Vec<_> = reached.windows(2).map(step).collect();
-        Self { total: steps.iter().map(|step| step.instructions).sum(), steps }
+        let reached = phases.iter().filter(|phase| ledger.stamp(**phase) != 0);
+        Self::between(&reached.map(|phase| (phase.name(), ledger.stamp(*phase))).collect::<Vec<_>>())
+    }
+
+    /// From each of the stops to the next. A stop is a phase and when it was reached.
+    pub(super) fn between(stops: &[(&'static str, u64)]) -> Self {
+        let step =
+            |pair: &[(&'static str, u64)]| Step { name: pair[1].0, instructions: pair[1].1.saturating_sub(pair[0].1) };
+        let steps: Vec<_> = stops.windows(2).map(step).collect();
+        let total = steps.iter().map(|step| step.instructions).sum();
+        Self { total, from: stops.first().map(|stop| stop.0), steps }
+    }
+
+    /// Where it stops, counted from the first.
+    pub(super) fn stops(&self) -> Vec<(&'static str, u64)> {
+        let mut at = 0;
+        let steps = self.steps.iter().map(|step| {
+            at += step.instructions;
+            (step.name, at)
+        });
+        self.from.map(|name| (name, 0)).into_iter().chain(steps).collect()
+    }
+
+    /// The same way with fewer stops: only those of these names.
+    pub(super) fn among(&self, names: &[&str]) -> Self {
+        Self::between(&self.stops().into_iter().filter(|(name, _)| names.contains(name)).collect::<Vec<_>>())
     }
 
     /// As results have it.

@@ -35,7 +35,12 @@ pub(super) struct Common {
 impl Common {
     /// Nothing said.
     pub(super) fn new() -> Self {
-        Self { metric: Metric::Time, json: None, accel: Choice::Auto }
+        Self::of(Metric::Time, Choice::Auto)
+    }
+
+    /// Results that are left nowhere.
+    pub(super) fn of(metric: Metric, accel: Choice) -> Self {
+        Self { metric, json: None, accel }
     }
 
     /// Whether instructions are counted and nothing is timed.

@@ -25,7 +25,8 @@ fn boot(name: &str) -> Option<&'static str> {
         "listening" => "a connection would be accepted, and the address was announced",
         "first ARP" => "the first ARP packet has arrived",
         "first SYN" => "the client’s first TCP packet has arrived",
-        "request parsed" => "the request is whole and checked: this holds the TCP handshake and HTTP",
+        "first bytes" => "the request’s first bytes are about to be read: this holds the TCP handshake",
+        "request parsed" => "the request is whole and checked",
         "domain ready" => "the function’s address space can run",
         "function entered" => "the function’s first instruction is next",
         "function left" => "the function has answered",
@@ -39,6 +40,15 @@ fn boot(name: &str) -> Option<&'static str> {
         "first response" => {
             "the client has read the whole first response: everything from the spawn of the system’s process until here"
         }
+        "domain clean" => "the pages that the function wrote are as they were",
+        "at rest" => "nothing is left to be done: what was made for the request is put away, and timers are set",
+        "total" => "all phases together: of a boot until listening, of a request from waking to rest",
+        "blocks translated" => {
+            "blocks of code that QEMU translated, from rest to rest; a boot’s are without those of an empty guest"
+        }
+        "port exits" => "the guest’s accesses to I/O ports, each of which leaves its code for QEMU’s",
+        "MMIO exits" => "the guest’s accesses to registers in memory, each of which leaves its code for QEMU’s",
+        "pages touched" => "pages of memory that were read or written for the first time, the image’s with the boot’s",
         "floor" => {
             "from the spawn of QEMU to the first instruction of an empty guest on the same machine: no kernel can be \
              faster. Measured before each boot"
@@ -75,7 +85,8 @@ pub(super) fn doing(name: &str) -> Option<&'static str> {
         "listening" => "announcing the address",
         "first ARP" => "waiting for the first packet",
         "first SYN" => "waiting for the connection",
-        "request parsed" => "the TCP handshake and reading the request",
+        "first bytes" => "the TCP handshake",
+        "request parsed" => "reading the request",
         "domain ready" => "making the function’s address space",
         "function entered" => "entering the function",
         "function left" => "the function itself",

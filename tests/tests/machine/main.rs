@@ -30,6 +30,7 @@ mod rejects;
 mod share;
 mod sharing;
 mod smuggling;
+mod stamps;
 mod traces;
 mod vanishing;
 mod wire;

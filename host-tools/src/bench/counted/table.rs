@@ -12,7 +12,7 @@ impl fmt::Display for Table<'_> {
         let Self(counted, proxies) = self;
         writeln!(out, "{:<15}{:<20}{:>12}{:>8}", "", "until", "instructions", "share")?;
         for (name, part) in PARTS.iter().zip(counted.parts()) {
-            let Part { total, steps } = part;
+            let Part { total, steps, .. } = part;
             for Step { name: phase, instructions } in steps {
                 let share = *instructions as f64 / *total as f64 * 100.0;
                 writeln!(out, "{name:<15}{phase:<20}{instructions:>12}{share:>6.1} %")?;
@@ -38,8 +38,12 @@ mod tests {
     #[test]
     fn each_step_has_a_line_and_each_part_a_total() {
         let part = |steps: &[(&'static str, u64)]| {
-            let steps: Vec<_> = steps.iter().map(|&(name, instructions)| Step { name, instructions }).collect();
-            Part { total: steps.iter().map(|step| step.instructions).sum(), steps }
+            let mut at = 0;
+            let stops = steps.iter().map(|&(name, instructions)| {
+                at += instructions;
+                (name, at)
+            });
+            Part::between(&[("start", 0)].into_iter().chain(stops).collect::<Vec<_>>())
         };
         let request = part(&[("first bytes", 600), ("at rest", 200)]);
         let counted =
