@@ -124,7 +124,7 @@ impl Growth {
 
     /// Is a delay of 5 ms found before this point, and nowhere else?
     pub fn is_of(&self, point: &str) -> bool {
-        (4.0..6.0).contains(&self.of(point)) && self.elsewhere(point).0.abs() < 2.0
+        (3.5..6.5).contains(&self.of(point)) && self.elsewhere(point).0.abs() < 2.0
     }
 }
 
