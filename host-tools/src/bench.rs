@@ -2,14 +2,15 @@
 
 mod against;
 mod boot;
-mod client;
+pub(crate) mod client;
 mod counted;
 mod isolation;
 mod load;
-mod measure;
+pub(crate) mod measure;
+pub(crate) mod rate;
 mod report;
 mod server;
-mod session;
+pub(crate) mod session;
 mod table;
 mod translation;
 mod waterfall;
@@ -80,7 +81,7 @@ pub(crate) fn boot(image: &Path, runs: u32) -> anyhow::Result<ExitCode> {
 }
 
 /// Shows how much of `len` steps is done.
-fn progress(len: u32) -> anyhow::Result<ProgressBar> {
+pub(crate) fn progress(len: u32) -> anyhow::Result<ProgressBar> {
     let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}, {eta} left")?;
     Ok(ProgressBar::new(u64::from(len)).with_style(style).with_message("measuring"))
 }

@@ -14,4 +14,5 @@ mod peer;
 pub mod report;
 pub mod results;
 pub mod run;
+pub mod trace;
 pub mod unfinished;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mayfly::{bench, build, demo, explain, inspect, invoke, new, report, run};
+use mayfly::{bench, build, demo, explain, inspect, invoke, new, report, run, trace};
 
 /// Builds, runs and measures Mayfly images: one kernel and your functions, booted in milliseconds.
 #[derive(Parser)]
@@ -23,6 +23,7 @@ enum Command {
     Inspect(inspect::Args),
     Bench(bench::Args),
     Report(report::Args),
+    Trace(trace::Args),
     Demo(demo::Args),
 }
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::main(args),
         Command::Bench(args) => bench::main(args),
         Command::Report(args) => report::main(args),
+        Command::Trace(args) => trace::main(args),
         Command::Demo(args) => demo::main(args),
     };
     outcome.unwrap_or_else(|error| {

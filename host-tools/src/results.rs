@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::environment::{Environment, Host, Image, Revision};
 pub use self::file::{append, read};
-pub use self::summary::Summary;
+pub use self::summary::{Summary, distribution};
 
 /// The version of this format.
 pub const SCHEMA: u32 = 1;

@@ -17,6 +17,10 @@ use crate::{Machine, Memory};
 /// Pause between two looks. Each look costs about a microsecond of one core.
 const PAUSE: Duration = Duration::from_micros(50);
 
+/// How far a rate may seem to be off. A stamp is stored a little later than its time was taken, and if each look finds it just
+/// then, that makes some ten microseconds of the tens of milliseconds between two sightings.
+const STRAY: f64 = 2.5e-3;
+
 /// A thread that looks at a machine's ledger.
 #[derive(Debug)]
 pub struct Watch {
@@ -47,14 +51,24 @@ pub struct Sighting {
 }
 
 impl Watch {
-    /// Starts to look at a machine's ledger.
+    /// Starts to look at the ledger of a machine that boots.
     pub fn start(machine: &Machine) -> Self {
+        Self::of(machine, Phase::BOOT.to_vec())
+    }
+
+    /// Starts to look at the ledger of a machine that rests, whose last request was [forgotten](Machine::forget_request).
+    pub fn request(machine: &Machine) -> Self {
+        Self::of(machine, Phase::BOOT.into_iter().filter(|phase| phase.is_of_request()).collect())
+    }
+
+    /// Looks for these phases, of which no stamp is there yet.
+    fn of(machine: &Machine, phases: Vec<Phase>) -> Self {
         let memory = machine.memory().clone();
         let stop = Arc::new(AtomicBool::new(false));
         let spawned = machine.spawned();
         let thread = thread::spawn({
             let (memory, stop) = (memory.clone(), Arc::clone(&stop));
-            move || look(&memory, spawned, &stop)
+            move || look(&memory, spawned, phases, &stop)
         });
         Self { memory, stop, thread }
     }
@@ -75,8 +89,7 @@ impl Watch {
     }
 }
 
-fn look(memory: &Memory, spawned: Instant, stop: &AtomicBool) -> Vec<Seen> {
-    let mut missing = Phase::BOOT.to_vec();
+fn look(memory: &Memory, spawned: Instant, mut missing: Vec<Phase>, stop: &AtomicBool) -> Vec<Seen> {
     let mut seen = Vec::new();
     let mut after = Duration::ZERO;
     while !missing.is_empty() {
@@ -139,8 +152,40 @@ impl JoinedClock {
         Duration::from_secs_f64((self.latest - self.earliest) / 2.0)
     }
 
+    /// How fast the guest's TSC ran from this clock's sightings to those of `later`.
+    ///
+    /// The assumed rate is used within the sightings of each clock, not from one to the other: the longer the time between
+    /// them, the closer the bounds.
+    pub fn rate_until(&self, later: &Self) -> Rate {
+        let ticks = later.reference.wrapping_sub(self.reference).cast_signed() as f64;
+        let over = |seconds: f64| if seconds > 0.0 { ticks / seconds } else { f64::INFINITY };
+        Rate { least: over(later.latest - self.earliest), most: over(later.earliest - self.latest) }
+    }
+
     fn since_reference(&self, ticks: u64) -> f64 {
         ticks.wrapping_sub(self.reference).cast_signed() as f64 / self.hz
+    }
+}
+
+/// A rate that was seen from outside, in ticks a second: not less than the one and not more than the other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// It is at least this.
+    pub least: f64,
+    /// It is at most this; infinite if the sightings were too close together to tell.
+    pub most: f64,
+}
+
+impl Rate {
+    /// Can it be `hz`, give or take a quarter of a percent?
+    pub fn allows(&self, hz: u64) -> bool {
+        let hz = hz as f64;
+        self.least <= hz * (1.0 + STRAY) && hz * (1.0 - STRAY) <= self.most
+    }
+
+    /// How far the two bounds are apart, as a share of the lower.
+    pub fn spread(&self) -> f64 {
+        self.most / self.least - 1.0
     }
 }
 
@@ -187,5 +232,43 @@ mod tests {
         let seen = [sighting(Phase::Entry, 0, 100, 110), sighting(Phase::Paging, 20_000, 200, 210)];
         assert_eq!(JoinedClock::new(&seen, HZ), None);
         assert_eq!(JoinedClock::new(&[], HZ), None);
+    }
+
+    /// What is seen of a guest whose TSC has another rate: a boot of 5 ms, and a request `pause` µs later. Each look takes
+    /// 50 µs.
+    fn seen_at(rate: f64, pause: u64) -> [Vec<Sighting>; 2] {
+        let at = |phase: Phase, at: u64| {
+            sighting(phase, (at as f64 * 1e-6 * HZ as f64 * rate) as u64, at - 10 - at % 30, at + 40 - at % 30)
+        };
+        let boot =
+            [(Phase::Entry, 20_000), (Phase::Traps, 20_700), (Phase::Listening, 21_500), (Phase::Response, 25_000)];
+        let request = [(Phase::Syn, 100), (Phase::Request, 350), (Phase::Response, 411)];
+        let later = request.map(|(phase, time)| at(phase, 25_000 + pause + time));
+        [boot.map(|(phase, time)| at(phase, time)).to_vec(), later.to_vec()]
+    }
+
+    #[test]
+    fn a_clock_of_another_rate_is_noticed_if_one_waits_long_enough() {
+        for (off, pause) in [(0.1, 3_000), (0.03, 10_000), (0.01, 30_000), (0.004, 300_000)] {
+            for rate in [1.0 - off, 1.0, 1.0 + off] {
+                let [boot, request] = seen_at(rate, pause);
+                // A rate that is far off shows within the boot already.
+                let clocks = JoinedClock::new(&boot, HZ).zip(JoinedClock::new(&request, HZ));
+                let seen = clocks.map(|(first, later)| first.rate_until(&later));
+                assert_eq!(seen.is_some_and(|seen| seen.allows(HZ)), rate == 1.0, "{rate} after {pause} µs: {seen:?}");
+                let hz = HZ as f64 * rate;
+                assert!(
+                    seen.is_none_or(|seen| seen.least <= hz * 1.001 && hz * 0.999 <= seen.most),
+                    "{rate}: {seen:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn two_sightings_of_one_moment_say_nothing_about_the_rate() {
+        let clock = JoinedClock::new(&[sighting(Phase::Entry, 1_000_000, 100, 200)], HZ).expect("one is enough");
+        let rate = clock.rate_until(&clock);
+        assert!(rate.allows(HZ) && rate.allows(1) && rate.spread() == f64::INFINITY, "{rate:?}");
     }
 }

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use lexopt::prelude::*;
-use mayfly_tests::images;
+use mayfly_tests::{SourceCopy, images};
 
 /// Longest that one mutant may take, in seconds: building what it changes, and its test.
 const LIMIT: u32 = 300;
@@ -116,52 +116,25 @@ fn read(file: &Path) -> Vec<Mutant> {
     mutants.collect()
 }
 
-/// A copy of the source in cargo's target folder, with a target folder of its own. Both are kept, so that the next run has
-/// little to build.
-struct Scratch {
-    tree: PathBuf,
-    target: PathBuf,
-}
+/// Tests of a copy of the source.
+struct Scratch(SourceCopy);
 
 impl Scratch {
-    /// Brings the copy up to date: what git tracks, as it is now.
     fn new() -> Self {
-        // This program is PROFILE/deps/NAME in cargo's target folder.
-        let program = std::env::current_exe().expect("a program knows where it is");
-        let here = program.ancestors().nth(3).expect("cargo puts it three folders deep").join("mutants");
-        let scratch = Self { tree: here.join("tree"), target: here.join("target") };
-        let wanted = tracked(images::source_root());
-        for gone in files(&scratch.tree, "").difference(&wanted) {
-            fs::remove_file(scratch.tree.join(gone)).unwrap_or_else(|error| panic!("{gone}: {error}"));
-        }
-        for file in &wanted {
-            let bytes = fs::read(images::source_root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-            scratch.write(file, &bytes);
-        }
-        scratch
-    }
-
-    /// Writes a file of the copy, unless it is so already: what is new is built again.
-    fn write(&self, file: &str, bytes: &[u8]) {
-        let copy = self.tree.join(file);
-        if fs::read(&copy).is_ok_and(|there| there == bytes) {
-            return;
-        }
-        fs::create_dir_all(copy.parent().expect("it lies in a folder")).expect("there is room");
-        fs::write(&copy, bytes).expect("there is room");
+        Self(SourceCopy::new("mutants", |_, bytes| bytes))
     }
 
     /// Makes the change, runs the test and takes the change back. An error if the test does not notice.
     fn try_out(&self, mutant: &Mutant) -> Result<(), String> {
-        let path = self.tree.join(&mutant.file);
+        let path = self.0.tree().join(&mutant.file);
         let source = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", mutant.file))?;
         let places = source.matches(&mutant.find).count();
         if places != 1 {
             return Err(format!("its text stands {places} times in {}", mutant.file));
         }
-        self.write(&mutant.file, source.replace(&mutant.find, &mutant.replace).as_bytes());
+        self.0.write(&mutant.file, source.replace(&mutant.find, &mutant.replace).as_bytes());
         let verdict = self.run(&mutant.test);
-        self.write(&mutant.file, source.as_bytes());
+        self.0.write(&mutant.file, source.as_bytes());
         match verdict {
             Verdict::Green => Err("survives".to_owned()),
             Verdict::Red(output) if output.contains(&mutant.says) => Ok(()),
@@ -174,7 +147,7 @@ impl Scratch {
 
     /// Keeps an output to be read, and says where.
     fn keep(&self, mutant: &Mutant, output: &str) -> String {
-        let file = self.target.join(format!("{}.log", mutant.name));
+        let file = self.0.target().join(format!("{}.log", mutant.name));
         fs::write(&file, output).expect("there is room");
         file.display().to_string()
     }
@@ -185,7 +158,7 @@ impl Scratch {
         let mut command = Command::new("timeout");
         command.args(["--kill-after=10", &LIMIT.to_string(), "cargo", "test", "--color=never"]);
         command.args(test.split(' ')).args(["--", "--exact", "--test-threads=1"]);
-        command.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target).stdin(Stdio::null());
+        command.current_dir(self.0.tree()).env("CARGO_TARGET_DIR", self.0.target()).stdin(Stdio::null());
         let output = command.output().expect("timeout, of the coreutils, is there");
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         if text.contains("test result: FAILED. 0 passed; 1 failed") && !text.contains("could not compile") {
@@ -196,26 +169,4 @@ impl Scratch {
             Verdict::None(text)
         }
     }
-}
-
-/// The files that git tracks.
-fn tracked(root: &Path) -> BTreeSet<String> {
-    let output = Command::new("git").current_dir(root).args(["ls-files", "-z"]).output().expect("git runs");
-    assert!(output.status.success(), "the source is no git repository");
-    let list = String::from_utf8(output.stdout).expect("names are UTF-8");
-    list.split_terminator('\0').map(str::to_owned).collect()
-}
-
-/// The files in a folder and below it. None if there is no such folder.
-fn files(root: &Path, folder: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for entry in fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
-        let path = format!("{folder}{}", entry.file_name().to_string_lossy());
-        if entry.path().is_dir() {
-            found.append(&mut files(root, &format!("{path}/")));
-        } else {
-            found.insert(path);
-        }
-    }
-    found
 }

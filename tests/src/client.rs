@@ -29,7 +29,11 @@ pub struct Connection {
 impl Connection {
     /// Connects to a server. After `deadline`, everything fails.
     pub fn open(address: SocketAddrV4, deadline: Instant) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address.into(), patience(deadline)?)?;
+        Self::on(TcpStream::connect_timeout(&address.into(), patience(deadline)?)?, deadline)
+    }
+
+    /// Goes on with a stream that leads to a server.
+    pub fn on(stream: TcpStream, deadline: Instant) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self { stream, ahead: Vec::new(), deadline })
     }

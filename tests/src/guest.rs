@@ -36,10 +36,7 @@ impl Guest {
     /// Starts a machine that does nothing but its work, and waits until it serves.
     pub fn measured(launch: Launch) -> Self {
         let mut guest = Self::start(launch);
-        while guest.ledger().is_none_or(|ledger| ledger.stamps[Phase::Listening as usize] == 0) {
-            guest.machine.check().unwrap_or_else(|error| panic!("{error}"));
-            guest.pause("that the machine listens");
-        }
+        guest.expect_stamp(Phase::Listening);
         guest
     }
 
@@ -87,6 +84,14 @@ impl Guest {
         Connection::open(self.machine.address(), self.deadline)
     }
 
+    /// A new connection as soon as QEMU accepts one, long before the machine does.
+    #[track_caller]
+    pub fn connect_early(&mut self) -> Connection {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let stream = self.machine.connect(left).unwrap_or_else(|error| panic!("{error}"));
+        Connection::on(stream, self.deadline).unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// A new connection that has been answered once. For many: QEMU's queue of connections that the machine does not
     /// know yet is short, and what finds no place in it comes a second later.
     #[track_caller]
@@ -130,6 +135,18 @@ impl Guest {
         let status = fs::read_to_string(format!("/proc/{}/status", self.machine.pid())).expect("QEMU runs");
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("lines as in proc(5)");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// Waits until the machine has reached `phase`, and gives the ledger of then.
+    #[track_caller]
+    pub fn expect_stamp(&mut self, phase: Phase) -> Ledger {
+        loop {
+            if let Some(ledger) = self.ledger().filter(|ledger| ledger.stamp(phase) != 0) {
+                return ledger;
+            }
+            self.machine.check().unwrap_or_else(|error| panic!("{error}"));
+            self.pause("a stamp");
+        }
     }
 
     /// Waits until `line` was printed on the console.

@@ -11,39 +11,49 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the client saw, in time since QEMU was started.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
+    /// It began to connect.
+    pub(crate) connecting: Duration,
     /// QEMU accepted the connection; the guest knows nothing of it yet.
-    pub(super) connected: Duration,
+    pub(crate) connected: Duration,
     /// The whole request was handed to the operating system.
-    pub(super) sent: Duration,
+    pub(crate) sent: Duration,
     /// The first byte of the response was there.
-    pub(super) first_byte: Duration,
+    pub(crate) first_byte: Duration,
     /// The last byte of the response was there.
-    pub(super) last_byte: Duration,
+    pub(crate) last_byte: Duration,
 }
 
-/// Asks for `path` and waits for the whole answer, which must be a success.
-pub(super) fn exchange(machine: &mut Machine, path: &str) -> anyhow::Result<Seen> {
+/// Asks for `path` on a connection of its own and waits for the whole answer, which must be a success.
+pub(crate) fn exchange(machine: &mut Machine, path: &str) -> anyhow::Result<Seen> {
     let spawned = machine.spawned();
-    let since = |instant: Instant| instant - spawned;
-    let mut connection = machine.connect(PATIENCE)?;
-    let connected = since(Instant::now());
-    connection.set_nodelay(true)?;
-    connection.set_read_timeout(Some(PATIENCE))?;
+    let connect = || {
+        let connection = machine.connect(PATIENCE)?;
+        connection.set_nodelay(true)?;
+        connection.set_read_timeout(Some(PATIENCE))?;
+        Ok(connection)
+    };
+    ask(connect, path, spawned).or_else(|error| {
+        // If the machine has ended, that is the better explanation.
+        machine.check()?;
+        bail!("GET {path}: {error:#}\n{}", machine.report())
+    })
+}
+
+/// The same on whatever `connect` opens.
+fn ask<C: Read + Write>(
+    connect: impl FnOnce() -> anyhow::Result<C>,
+    path: &str,
+    spawned: Instant,
+) -> anyhow::Result<Seen> {
+    let connecting = spawned.elapsed();
+    let mut connection = connect()?;
+    let connected = spawned.elapsed();
     let request = format!("GET {path} HTTP/1.1\r\nHost: mayfly\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).context("the request cannot be sent")?;
-    let sent = since(Instant::now());
-
-    match receive(&mut connection) {
-        Ok((first_byte, last_byte)) => {
-            Ok(Seen { connected, sent, first_byte: since(first_byte), last_byte: since(last_byte) })
-        }
-        Err(error) => {
-            // If the machine has ended, that is the better explanation.
-            machine.check()?;
-            bail!("GET {path}: {error:#}\n{}", machine.report())
-        }
-    }
+    let sent = spawned.elapsed();
+    let (first_byte, last_byte) = receive(&mut connection)?;
+    Ok(Seen { connecting, connected, sent, first_byte: first_byte - spawned, last_byte: last_byte - spawned })
 }
 
 /// Reads a response, which must be a success: when its first byte and when its last byte was there.
@@ -87,7 +97,84 @@ pub(super) fn head(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
+
+    /// A peer that answers in two pieces, and is slow in one of four steps: connecting, taking the request, the first piece
+    /// of the answer, and the last one.
+    struct Slow {
+        step: usize,
+        pieces: usize,
+    }
+
+    const DELAY: Duration = Duration::from_millis(5);
+
+    impl Slow {
+        fn delay_if(&self, step: usize) {
+            if self.step == step {
+                std::thread::sleep(DELAY);
+            }
+        }
+    }
+
+    impl Read for Slow {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            self.delay_if(2 + self.pieces);
+            let piece: &[u8] = [b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n".as_slice(), b"\r\nhello"][self.pieces];
+            self.pieces += 1;
+            out[..piece.len()].copy_from_slice(piece);
+            Ok(piece.len())
+        }
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.delay_if(1);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What each step took with a peer that is slow in this one.
+    fn steps(slow: usize) -> [Duration; 4] {
+        let connect = || {
+            let peer = Slow { step: slow, pieces: 0 };
+            peer.delay_if(0);
+            Ok(peer)
+        };
+        let Seen { connecting, connected, sent, first_byte, last_byte } =
+            ask(connect, "/", Instant::now()).expect("it answers");
+        [connected - connecting, sent - connected, first_byte - sent, last_byte - first_byte]
+    }
+
+    #[test]
+    fn a_planted_delay_appears_in_the_clients_step_and_nowhere_else() {
+        /// The host can only make a step longer: the quietest of a few counts.
+        const TRIES: usize = 20;
+        for slow in 0..4 {
+            let mut quietest = [Duration::MAX; 4];
+            let as_planted = |quietest: &[Duration; 4]| {
+                let planted = |step| if step == slow { DELAY } else { Duration::ZERO };
+                quietest
+                    .iter()
+                    .enumerate()
+                    .all(|(step, took)| *took >= planted(step) && *took <= planted(step) + Duration::from_millis(1))
+            };
+            for _ in 0..TRIES {
+                let now = steps(slow);
+                assert!(now[slow] >= DELAY, "{now:?}");
+                quietest = std::array::from_fn(|step| quietest[step].min(now[step]));
+                if as_planted(&quietest) {
+                    break;
+                }
+            }
+            assert!(as_planted(&quietest), "slow in step {slow}: {quietest:?}");
+        }
+    }
 
     #[test]
     fn a_response_is_whole_when_its_length_says_so() {

@@ -10,6 +10,7 @@ use mayfly_qemu::clock::{JoinedClock, Sighting, Watch};
 use mayfly_qemu::{Accelerator, Launch, Machine};
 
 use super::client::{self, Seen};
+use super::rate;
 use crate::results::Side;
 
 /// How long a guest may take to a stamp that it is sure to leave.
@@ -35,7 +36,19 @@ pub(super) struct Boot {
     pub(super) accounted: f64,
     /// Milliseconds by which the guest's times may be off.
     pub(super) uncertainty: f64,
+    /// The rate of the guest's clock is known to this share of it.
+    pub(super) rate_spread: f64,
 }
+
+impl Boot {
+    /// How far the parts are from adding up to the whole, as a share of it.
+    pub(super) fn unaccounted(&self) -> f64 {
+        (self.accounted / self.first_byte - 1.0).abs()
+    }
+}
+
+/// Why clocks cannot be joined.
+pub(crate) const CONTRADICTION: &str = "the clocks of guest and host do not fit together: the guest's runs at another rate, or the host's at no steady one";
 
 /// How a boot is made.
 pub(super) fn launch(image: &Path, accelerator: Accelerator) -> Launch {
@@ -60,11 +73,13 @@ pub(super) fn boot(image: &Path, accelerator: Accelerator, hz: u64, path: &str) 
     // The first byte can be here before the guest has come round to stamping that it was sent.
     wait_for_stamp(&mut machine, Phase::Response)?;
     let sightings = watch.finish();
-    join(&sightings, seen, hz)
+    let clock = JoinedClock::new(&sightings, hz).context(CONTRADICTION)?;
+    let rate_spread = rate::check(&mut machine, &clock, hz, path)?;
+    join(&sightings, &clock, seen, hz, rate_spread)
 }
 
 /// Waits until the ledger has a stamp of `phase`.
-pub(super) fn wait_for_stamp(machine: &mut Machine, phase: Phase) -> anyhow::Result<()> {
+pub(crate) fn wait_for_stamp(machine: &mut Machine, phase: Phase) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while machine.ledger().is_none_or(|ledger| ledger.stamp(phase) == 0) {
         machine.check()?;
@@ -80,9 +95,7 @@ pub(super) fn wait_for_stamp(machine: &mut Machine, phase: Phase) -> anyhow::Res
 }
 
 /// Puts what the guest stamped and what the client saw on one clock.
-fn join(sightings: &[Sighting], seen: Seen, hz: u64) -> anyhow::Result<Boot> {
-    let clock = JoinedClock::new(sightings, hz)
-        .context("the clocks of guest and host do not fit together: the host's TSC has no steady rate")?;
+fn join(sightings: &[Sighting], clock: &JoinedClock, seen: Seen, hz: u64, rate_spread: f64) -> anyhow::Result<Boot> {
     let guest = sightings.iter().map(|sighting| (sighting.phase.name(), Side::Guest, clock.at(sighting.ticks)));
     let host = [
         ("port open", seen.connected),
@@ -99,20 +112,28 @@ fn join(sightings: &[Sighting], seen: Seen, hz: u64) -> anyhow::Result<Boot> {
         first_byte: milliseconds(seen.first_byte),
         accounted: accounted(sightings, seen, hz)?,
         uncertainty: milliseconds(clock.uncertainty()),
+        rate_spread,
     })
 }
 
-/// The time to the first byte, added up from parts that are measured independently of each other and of the joined
-/// clock: QEMU's start by the host's clock, the guest's work by the guest's, the way back by the host's.
+/// The time to the first byte, added up from parts that are measured independently of each other: QEMU's start by the
+/// host's clock, the guest's work by the guest's, the way back by the host's.
+///
+/// When the guest began and when it ended is seen twice, each time by the stamps of that half alone. So the clocks of both
+/// must have gone on alike in between, which the one clock that all stamps are joined by takes for granted.
 fn accounted(sightings: &[Sighting], seen: Seen, hz: u64) -> anyhow::Result<f64> {
+    let (boot, request): (Vec<_>, Vec<_>) =
+        sightings.iter().copied().partition(|sighting| sighting.phase as u32 <= Phase::Listening as u32);
     let find = |phase| sightings.iter().find(|sighting| sighting.phase == phase);
     let (Some(entry), Some(response)) = (find(Phase::Entry), find(Phase::Response)) else {
         bail!("the guest answered without stamping its entry and its response in the ledger");
     };
-    let middle = |sighting: &Sighting| milliseconds(sighting.after + sighting.before) / 2.0;
-    let start = middle(entry);
+    let seen_at = |half: &[Sighting], ticks| {
+        JoinedClock::new(half, hz).map(|clock| milliseconds(clock.at(ticks))).context(CONTRADICTION)
+    };
+    let start = seen_at(&boot, entry.ticks)?;
     let guest = (response.ticks - entry.ticks) as f64 / hz as f64 * 1e3;
-    let way_back = milliseconds(seen.first_byte) - middle(response);
+    let way_back = milliseconds(seen.first_byte) - seen_at(&request, response.ticks)?;
     Ok(start + guest + way_back)
 }
 
@@ -122,6 +143,7 @@ fn milliseconds(time: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::report::{Report, Run};
     use super::*;
 
     fn sighting(phase: Phase, ticks: u64, after_us: u64, before_us: u64) -> Sighting {
@@ -131,15 +153,21 @@ mod tests {
 
     fn seen() -> Seen {
         let ms = Duration::from_millis;
-        Seen { connected: ms(15), sent: ms(16), first_byte: ms(30), last_byte: ms(31) }
+        Seen { connecting: ms(1), connected: ms(15), sent: ms(16), first_byte: ms(30), last_byte: ms(31) }
+    }
+
+    /// What comes of these sightings at a megahertz: a tick is a microsecond.
+    fn joined(sightings: &[Sighting], seen: Seen, hz: u64) -> anyhow::Result<Boot> {
+        let clock = JoinedClock::new(sightings, hz).context(CONTRADICTION)?;
+        join(sightings, &clock, seen, hz, 0.001)
     }
 
     #[test]
     fn guest_and_host_events_are_put_in_one_order() {
-        // 1 MHz: a tick is a microsecond. Entry at 20 ms, response at 29 ms.
+        // Entry at 20 ms, response at 29 ms.
         let sightings =
             [sighting(Phase::Entry, 1000, 19_900, 20_100), sighting(Phase::Response, 10_000, 28_900, 29_100)];
-        let boot = join(&sightings, seen(), 1_000_000).expect("the clocks fit");
+        let boot = joined(&sightings, seen(), 1_000_000).expect("the clocks fit");
         let names: Vec<_> = boot.events.iter().map(|event| event.name).collect();
         assert_eq!(names, ["port open", "request sent", "entry", "response queued", "first byte", "last byte"]);
         assert!((boot.events[2].at - 20.0).abs() < 1e-9);
@@ -149,17 +177,52 @@ mod tests {
 
     #[test]
     fn a_wrong_rate_leaves_time_unaccounted_for_or_joins_nothing() {
-        let sightings =
-            [sighting(Phase::Entry, 1000, 15_000, 25_000), sighting(Phase::Response, 10_000, 24_000, 34_000)];
-        let boot = join(&sightings, seen(), 2_000_000).expect("so coarse sightings fit any rate");
+        let coarse = [sighting(Phase::Entry, 1000, 15_000, 25_000), sighting(Phase::Response, 10_000, 24_000, 34_000)];
+        let boot = joined(&coarse, seen(), 2_000_000).expect("so coarse sightings fit any rate");
         assert!((boot.accounted - 25.5).abs() < 1e-9, "{boot:?}");
-        let sightings =
-            [sighting(Phase::Entry, 1000, 19_900, 20_100), sighting(Phase::Response, 10_000, 28_900, 29_100)];
-        assert!(join(&sightings, seen(), 2_000_000).is_err());
+        let fine = [sighting(Phase::Entry, 1000, 19_900, 20_100), sighting(Phase::Response, 10_000, 28_900, 29_100)];
+        assert!(joined(&fine, seen(), 2_000_000).is_err());
     }
 
     #[test]
     fn a_guest_that_stamps_no_response_cannot_be_measured() {
-        assert!(join(&[sighting(Phase::Entry, 1000, 19_900, 20_100)], seen(), 1_000_000).is_err());
+        assert!(joined(&[sighting(Phase::Entry, 1000, 19_900, 20_100)], seen(), 1_000_000).is_err());
+    }
+
+    /// A boot of which each point was reached 100 µs after the one before it, but `late` 5 ms later. The client's points lie
+    /// among the guest's, as they do in a real one.
+    fn boot_with_delay(late: Option<&str>) -> Boot {
+        let mut now = 20_000;
+        let mut reach = |name| {
+            now += if late == Some(name) { 5_100 } else { 100 };
+            now
+        };
+        let [connected, sent] = ["port open", "request sent"].map(|name| Duration::from_micros(reach(name)));
+        let sightings = Phase::BOOT.map(|phase| {
+            let at = reach(phase.name());
+            sighting(phase, 7_000_000 + at, at - 40, at + 10)
+        });
+        let [first_byte, last_byte] = ["first byte", "last byte"].map(|name| Duration::from_micros(reach(name)));
+        let seen = Seen { connecting: Duration::ZERO, connected, sent, first_byte, last_byte };
+        joined(&sightings, seen, 1_000_000).expect("the clocks fit")
+    }
+
+    #[test]
+    fn a_delay_of_any_point_appears_in_its_step_and_nowhere_else() {
+        let run = |late| Run { floor: 20.0, boot: boot_with_delay(late) };
+        let steps = |late| {
+            let report = Report::of(&[run(late), run(late), run(late)]).expect("there are runs");
+            assert!(report.adds_up(), "{report:?}");
+            report.rows.into_iter().map(|row| (row.name, row.step)).collect::<Vec<_>>()
+        };
+        let usual = steps(None);
+        assert_eq!(usual.len(), Phase::BOOT.len() + 4);
+        for (late, _) in &usual {
+            for ((name, step), (also, before)) in steps(Some(late)).into_iter().zip(&usual) {
+                let planted = if name == *late { 5.0 } else { 0.0 };
+                assert_eq!(name, *also);
+                assert!((step - before - planted).abs() < 0.02, "{late} is late, and {name} took {step} ms");
+            }
+        }
     }
 }

@@ -39,10 +39,14 @@ pub(super) struct Report {
     pub(super) ratio: f64,
     /// Median of the differences, run by run.
     pub(super) difference: f64,
-    /// Median of how far, relative to the whole, the parts of a boot are from adding up to it.
-    pub(super) unaccounted: f64,
+    /// How far, relative to the whole, the parts of a boot are from adding up to it.
+    pub(super) unaccounted: Summary,
+    /// Runs whose parts add up.
+    pub(super) adding_up: usize,
     /// Median of how far the guest's times may be off.
     pub(super) uncertainty: f64,
+    /// The rate of the guest's clock is known to this share of it, in the median run.
+    pub(super) rate_spread: f64,
     /// What QEMU translated in a boot, if it was counted.
     pub(super) translation: Option<Translation>,
 }
@@ -59,18 +63,23 @@ impl Report {
             first_byte,
             ratio: first_byte.median / floor.median,
             difference: median(runs.iter().map(|run| run.boot.first_byte - run.floor).collect())?,
-            unaccounted: median(
-                runs.iter().map(|run| (run.boot.accounted / run.boot.first_byte - 1.0).abs()).collect(),
-            )?,
+            unaccounted: Summary::of(runs.iter().map(|run| run.boot.unaccounted()))?,
+            adding_up: adding_up(runs),
             uncertainty: median(runs.iter().map(|run| run.boot.uncertainty).collect())?,
+            rate_spread: median(runs.iter().map(|run| run.boot.rate_spread).collect())?,
             translation: None,
         })
     }
 
-    /// Do the parts add up to the whole?
+    /// Do the parts add up to the whole, in the median run?
     pub(super) fn adds_up(&self) -> bool {
-        self.unaccounted <= TOLERANCE
+        self.unaccounted.median <= TOLERANCE
     }
+}
+
+/// How many of the runs have parts that add up.
+fn adding_up(runs: &[Run]) -> usize {
+    runs.iter().filter(|run| run.boot.unaccounted() <= TOLERANCE).count()
 }
 
 fn rows(runs: &[Run]) -> Vec<Row> {
@@ -117,6 +126,12 @@ pub(super) fn series(runs: &[Run], translation: Option<Translation>) -> Vec<Seri
         of("floor", |run| run.floor),
         of("sum of the parts", |run| run.boot.accounted),
         of("uncertainty of guest times", |run| run.boot.uncertainty),
+        Series::new("runs whose parts add up", Unit::Count, vec![adding_up(runs) as f64]),
+        Series::new(
+            "uncertainty of the guest's rate",
+            Unit::Ratio,
+            runs.iter().map(|run| run.boot.rate_spread).collect(),
+        ),
     ];
     let blocks = translation.into_iter().flat_map(|Translation { firmware, kernel }| {
         [("blocks of the firmware", firmware), ("blocks until the first response", kernel)]
@@ -135,7 +150,10 @@ pub(super) mod tests {
         let event = |&(name, at): &(&'static str, f64)| Event { name, side: Side::Guest, at };
         let events: Vec<_> = events.iter().map(event).collect();
         let first_byte = events.last().map_or(0.0, |event| event.at);
-        Run { floor: 20.0, boot: Boot { events, first_byte, accounted: first_byte * 1.01, uncertainty: 0.05 } }
+        Run {
+            floor: 20.0,
+            boot: Boot { events, first_byte, accounted: first_byte * 1.01, uncertainty: 0.05, rate_spread: 0.002 },
+        }
     }
 
     #[test]
@@ -150,7 +168,20 @@ pub(super) mod tests {
         assert_eq!(steps, [("entry", 22.0), ("traps", 1.0), ("first byte", 4.0)]);
         assert_eq!(report.difference, 9.0);
         assert_eq!(report.ratio, 29.0 / 20.0);
-        assert!((report.unaccounted - 0.01).abs() < 1e-9 && report.adds_up());
+        assert!((report.unaccounted.median - 0.01).abs() < 1e-9 && report.adds_up());
+    }
+
+    #[test]
+    fn runs_that_do_not_add_up_are_counted_one_by_one() {
+        let mut runs = vec![run(&[("entry", 20.0), ("first byte", 25.0)]); 20];
+        runs[7].boot.accounted = 25.6;
+        runs[8].boot.accounted = 24.4;
+        let report = Report::of(&runs).expect("there are runs");
+        assert_eq!((report.adding_up, report.adds_up()), (18, true), "the median run does");
+        assert!((report.unaccounted.max - 0.024).abs() < 1e-9, "{report:?}");
+        let series = series(&runs, None);
+        let counted = series.iter().find(|series| series.name == "runs whose parts add up").expect("it is there");
+        assert_eq!((counted.unit, counted.values.as_slice()), (Unit::Count, [18.0].as_slice()));
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl Session {
 }
 
 /// A command line that can be typed again.
-fn command(arguments: impl Iterator<Item = String>) -> String {
+pub(crate) fn command(arguments: impl Iterator<Item = String>) -> String {
     let mut line = mayfly_qemu::CommandLine::new("mayfly");
     for argument in arguments {
         line.arg(argument);

@@ -58,6 +58,11 @@ fn boot(name: &str) -> Option<&'static str> {
              host’s: it must be the first byte’s time"
         }
         "uncertainty of guest times" => "how far the guest’s times may be off on the host’s clock",
+        "runs whose parts add up" => "boots in which that sum is the first byte’s time within 2 %",
+        "uncertainty of the guest's rate" => {
+            "how far apart the bounds are between which the guest’s clock was seen to run at the host’s rate, from the boot \
+             to a request after it"
+        }
         "blocks of the firmware" => "blocks of code that QEMU translated until the first instruction of an empty guest",
         "blocks until the first response" => {
             "blocks of code that QEMU translated from there until the first response: under TCG most of a boot’s \

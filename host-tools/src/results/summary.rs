@@ -56,6 +56,18 @@ impl Summary {
     }
 }
 
+/// How values, in any order, are distributed: each value that there is, ascending, with the share of all that are at most it.
+pub fn distribution(values: &[f64]) -> Vec<(f64, f64)> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let mut count = 0;
+    let steps = sorted.chunk_by(|one, other| one == other).map(|same| {
+        count += same.len();
+        (same[0], count as f64 / sorted.len() as f64)
+    });
+    steps.collect()
+}
+
 /// Of sorted values, of which there are some.
 fn median(sorted: &[f64]) -> f64 {
     let middle = sorted.len() / 2;

@@ -3,6 +3,7 @@
 use super::axis::Axis;
 use super::frame::{Frame, HEAD, Pixel, Sheet};
 use super::{Plot, Width, colour};
+use crate::results::distribution;
 
 /// Empirical distributions of one unit.
 pub(in super::super) struct Distribution<'a> {
@@ -36,19 +37,18 @@ impl Plot for Distribution<'_> {
 }
 
 impl Sample<'_> {
-    /// The line: up by an equal part at each value. What falls on one column of pixels is one step.
+    /// The line: up at each value. What falls on one column of pixels is one step.
     fn steps(&self, frame: &Frame<'_, '_>, y: &Axis) -> Vec<Pixel> {
-        let mut sorted = self.values.to_vec();
-        sorted.sort_by(f64::total_cmp);
+        let steps = distribution(self.values);
         let mut points: Vec<Pixel> = Vec::new();
         let mut height = frame.up(y, 0.0);
-        for (at, value) in sorted.iter().enumerate() {
+        for (at, (value, share)) in steps.iter().enumerate() {
             let x = frame.across(*value);
             if points.last().is_none_or(|(last, _)| *last != x) {
                 points.push((x, height));
             }
-            height = frame.up(y, (at + 1) as f64 * 100.0 / sorted.len() as f64);
-            if sorted.get(at + 1).is_none_or(|next| frame.across(*next) != x) {
+            height = frame.up(y, share * 100.0);
+            if steps.get(at + 1).is_none_or(|(next, _)| frame.across(*next) != x) {
                 points.push((x, height));
             }
         }
