@@ -2,9 +2,12 @@
 
 mod boot;
 mod client;
+mod comparison;
+mod first_response;
 mod isolation;
 mod load;
 mod measure;
+mod peers;
 mod report;
 mod server;
 mod session;
@@ -20,6 +23,9 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::peer::Peer;
+
+/// Memory of each machine that is measured beside others: what the largest of them needs.
+const MEMORY_MIB: u32 = 256;
 
 /// Measures an image.
 #[derive(clap::Args)]
@@ -69,4 +75,8 @@ pub(crate) fn boot(image: &Path, runs: u32) -> anyhow::Result<ExitCode> {
 fn progress(len: u32) -> anyhow::Result<ProgressBar> {
     let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}, {eta} left")?;
     Ok(ProgressBar::new(u64::from(len)).with_style(style).with_message("measuring"))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }

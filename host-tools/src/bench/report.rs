@@ -135,7 +135,10 @@ pub(super) mod tests {
         let event = |&(name, at): &(&'static str, f64)| Event { name, side: Side::Guest, at };
         let events: Vec<_> = events.iter().map(event).collect();
         let first_byte = events.last().map_or(0.0, |event| event.at);
-        Run { floor: 20.0, boot: Boot { events, first_byte, accounted: first_byte * 1.01, uncertainty: 0.05 } }
+        Run {
+            floor: 20.0,
+            boot: Boot { events, first_byte, last_byte: first_byte, accounted: first_byte * 1.01, uncertainty: 0.05 },
+        }
     }
 
     #[test]
