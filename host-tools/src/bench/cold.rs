@@ -76,7 +76,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
         .map(|(parameter, count, pages, value)| Subject::make(&mut images, parameter, value.into(), count, pages))
         .collect::<anyhow::Result<_>>()?;
     let [first, ..] = subjects.as_slice() else { anyhow::bail!("there is nothing to measure") };
-    let launch = first.made.timed(verdict.accelerator);
+    let launch = first.made.described(verdict.accelerator);
     let mut session = Session::begin(Benchmark::Cold, &args.common, first.made.image.clone(), &launch, &verdict)?;
 
     let bar = super::progress(subjects.len() as u32 * COUNTED + args.runs)?;

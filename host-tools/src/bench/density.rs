@@ -58,7 +58,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let subjects = args.memory.iter().map(|memory| Subject::make(&mut images, *memory));
     let subjects = subjects.collect::<anyhow::Result<Vec<_>>>()?;
     let [first, ..] = subjects.as_slice() else { anyhow::bail!("there is nothing to measure") };
-    let launch = first.made.timed(verdict.accelerator);
+    let launch = first.made.described(verdict.accelerator);
     let mut session = Session::begin(Benchmark::Density, &args.common, first.made.image.clone(), &launch, &verdict)?;
 
     let bar = super::progress((1 + args.runs) * STEPS * subjects.len() as u32)?;
@@ -114,8 +114,16 @@ fn summary(subject: &Subject, counted: &Fill, timed: &[&Fill]) -> Vec<Series> {
         (OVER_ALL, Unit::Kibibytes, over_all),
         (FULL, Unit::Kibibytes, each(Fill::kib_full)),
         (IMAGE, Unit::Kibibytes, vec![image]),
-        (DOMAIN_WITH_ROOM, Unit::Instructions, counted.domain_with_room().into_iter().collect()),
-        (DOMAIN_WITHOUT_ROOM, Unit::Instructions, counted.domain_without_room().into_iter().collect()),
+        (
+            DOMAIN_WITH_ROOM,
+            Unit::Instructions,
+            counted.domain_with_room().map(|count| count as f64).into_iter().collect(),
+        ),
+        (
+            DOMAIN_WITHOUT_ROOM,
+            Unit::Instructions,
+            counted.domain_without_room().map(|count| count as f64).into_iter().collect(),
+        ),
         (WITH_ROOM, Unit::Microseconds, times(Fill::times_with_room)),
         (WITHOUT_ROOM, Unit::Microseconds, times(Fill::times_without_room)),
     ];
@@ -126,7 +134,7 @@ fn summary(subject: &Subject, counted: &Fill, timed: &[&Fill]) -> Vec<Series> {
 fn steps(counted: &Fill, timed: &[&Fill]) -> Vec<(u64, Vec<Series>)> {
     let steps = counted.steps.iter().enumerate().map(|(at, step)| {
         let in_use = timed.iter().map(|fill| fill.steps[at].kib()).collect();
-        let figures = [(IN_USE, Unit::Kibibytes, in_use), (DOMAIN, Unit::Instructions, vec![step.domain_mean()])];
+        let figures = [(IN_USE, Unit::Kibibytes, in_use), (DOMAIN, Unit::Instructions, vec![step.domain as f64])];
         let series = figures.into_iter().filter_map(|(name, unit, values)| Series::new(name, unit, values));
         (step.asked, series.collect())
     });

@@ -61,4 +61,9 @@ impl Made {
     pub(super) fn counted(&self) -> Launch {
         Launch::new(&self.path).memory_mib(self.memory_mib).icount()
     }
+
+    /// How a result describes the machine: the image's place is another one in every run.
+    pub(super) fn described(&self, accelerator: Accelerator) -> Launch {
+        Launch::new("{image}").memory_mib(self.memory_mib).accelerator(accelerator)
+    }
 }

@@ -74,7 +74,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
         Dimension::pages(&mut images, &args.pages)?,
     ];
     let first = &dimensions[0].machines.first().context("there is nothing to measure")?.made;
-    let launch = first.timed(verdict.accelerator);
+    let launch = first.described(verdict.accelerator);
     let mut session = Session::begin(Benchmark::Scale, &args.common, first.image.clone(), &launch, &verdict)?;
 
     let points: usize = dimensions.iter().map(|dimension| dimension.points.len()).sum();

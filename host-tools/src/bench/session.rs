@@ -88,7 +88,7 @@ impl Session {
         warmup: u32,
         series: impl IntoIterator<Item = Series>,
     ) {
-        let line = made.timed(accelerator).template().to_string();
+        let line = made.described(accelerator).template().to_string();
         let subject = Subject { system: "mayfly".to_owned(), line, notes: Vec::new() };
         self.add_of(subject, parameters, warmup, series);
         if let Some(record) = self.records.last_mut() {

@@ -42,12 +42,12 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let empty = Generated { name: "empty".to_owned(), work: Does::Nothing, pages: 1 };
     let mut images = Images::new()?;
     let made = images.generate("an empty function".to_owned(), &[empty])?;
-    let launch = made.timed(verdict.accelerator);
+    let launch = made.described(verdict.accelerator);
     let mut session = Session::begin(Benchmark::Warm, &args.common, made.image.clone(), &launch, &verdict)?;
 
     let bar = super::progress(COUNTED + args.runs)?;
     let mut series = count(&mut Server::serving(made.counted())?, &bar)?;
-    series.extend(time(&mut Server::serving(launch)?, &args, &bar)?);
+    series.extend(time(&mut Server::serving(made.timed(verdict.accelerator))?, &args, &bar)?);
     bar.finish_and_clear();
 
     println!("GET /empty beside a request that no function answers: {} rounds of {} pairs", args.runs, args.requests);

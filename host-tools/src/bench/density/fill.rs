@@ -46,7 +46,7 @@ impl Subject {
 }
 
 fn name(at: u32) -> String {
-    format!("dense-{at}")
+    format!("dense-{}", FIRST + at)
 }
 
 fn request(at: u32) -> Request {
@@ -72,9 +72,9 @@ pub(super) struct Step {
     frames: u64,
     /// Page frames that came into use.
     grown: u64,
-    /// Ticks of all domains.
-    domains: u64,
-    /// Microseconds of each request.
+    /// Ticks of the domain of the first of them.
+    pub(super) domain: u64,
+    /// Microseconds of each other.
     times: Vec<f64>,
 }
 
@@ -82,11 +82,6 @@ impl Step {
     /// Memory in use at its end.
     pub(super) fn kib(&self) -> f64 {
         kib(self.frames as f64)
-    }
-
-    /// Ticks of the domain of one request.
-    pub(super) fn domain_mean(&self) -> f64 {
-        self.domains as f64 / self.count as f64
     }
 }
 
@@ -134,13 +129,13 @@ impl Fill {
     }
 
     /// Ticks of a first request's domain with room for it.
-    pub(super) fn domain_with_room(&self) -> Option<f64> {
-        self.with_room().map(Step::domain_mean).reduce(f64::min)
+    pub(super) fn domain_with_room(&self) -> Option<u64> {
+        self.with_room().map(|step| step.domain).min()
     }
 
     /// The same if another function is dropped for it.
-    pub(super) fn domain_without_room(&self) -> Option<f64> {
-        self.without_room().map(Step::domain_mean).reduce(f64::min)
+    pub(super) fn domain_without_room(&self) -> Option<u64> {
+        self.without_room().map(|step| step.domain).min()
     }
 
     /// Microseconds of first requests with room for them.
@@ -185,9 +180,10 @@ pub(super) fn all(
 /// Asks the functions of one step for the first time.
 fn step(server: &mut Server, count: u32, number: u32) -> anyhow::Result<Step> {
     let edge = |number: u32| (u64::from(count) * u64::from(number) / u64::from(STEPS)) as u32;
-    let numbers = edge(number)..edge(number + 1);
+    let mut numbers = edge(number)..edge(number + 1);
     let (asked, count) = (numbers.end.into(), numbers.len() as u64);
     let before = server.ledger()?;
+    let domain = numbers.next().map(|at| server.work(&request(at))).transpose()?.map_or(0, |work| work.domain);
     let times = numbers.map(|at| Ok(server.send(&request(at))?.as_secs_f64() * 1e6));
     let times = times.collect::<anyhow::Result<_>>()?;
     let after = server.ledger_after(before.idles + 1)?;
@@ -196,7 +192,7 @@ fn step(server: &mut Server, count: u32, number: u32) -> anyhow::Result<Step> {
         count,
         frames: after.frames_used,
         grown: after.frames_used.saturating_sub(before.frames_used),
-        domains: after.domains - before.domains,
+        domain,
         times,
     })
 }
@@ -214,7 +210,7 @@ mod tests {
                 count: 10,
                 frames: 100 + asked * 5,
                 grown: *grown,
-                domains: 30_000 + 10 * asked,
+                domain: 3000 + asked,
                 times: vec![asked as f64],
             }
         };
@@ -234,7 +230,7 @@ mod tests {
     fn a_step_in_which_memory_becomes_full_is_neither_of_both() {
         let full = fill(&[50, 50, 25, 0]);
         assert_eq!((full.times_with_room(), full.times_without_room()), (vec![10.0, 20.0], vec![40.0]));
-        assert_eq!((full.domain_with_room(), full.domain_without_room()), (Some(3010.0), Some(3040.0)));
+        assert_eq!((full.domain_with_room(), full.domain_without_room()), (Some(3010), Some(3040)));
         assert_eq!(fill(&[50, 50]).domain_without_room(), None);
     }
 }
