@@ -2,17 +2,24 @@
 
 mod boot;
 mod client;
+mod cold;
 mod comparison;
+mod density;
 mod first_response;
+mod images;
 mod isolation;
 mod load;
 mod measure;
 mod peers;
 mod report;
+mod request;
+mod rows;
+mod scale;
 mod server;
 mod session;
 mod table;
 mod translation;
+mod warm;
 mod waterfall;
 
 use std::path::Path;
@@ -41,16 +48,24 @@ pub struct Args {
 #[derive(Subcommand)]
 enum What {
     Boot(boot::Args),
+    Cold(cold::Args),
+    Density(density::Args),
     Isolation(isolation::Args),
     Load(load::Args),
+    Scale(scale::Args),
+    Warm(warm::Args),
 }
 
 /// Carries out `mayfly bench`.
 pub fn main(args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
         Some(What::Boot(args)) => boot::main(args),
+        Some(What::Cold(args)) => cold::main(args),
+        Some(What::Density(args)) => density::main(args),
         Some(What::Isolation(args)) => isolation::main(args),
         Some(What::Load(args)) => load::main(args),
+        Some(What::Scale(args)) => scale::main(args),
+        Some(What::Warm(args)) => warm::main(args),
         None => prepare(&args.prepare.unwrap_or_default()),
     }
 }

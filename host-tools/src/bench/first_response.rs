@@ -173,10 +173,10 @@ impl Attempt {
                 Err(_) => return Ok(Progress::Lost),
             }
             let now = Instant::now();
-            if let Some((status, whole)) = client::head(&self.answer)?
-                && self.answer.len() >= whole
+            if let Some(head) = client::head(&self.answer)?
+                && self.answer.len() >= head.whole()
             {
-                ensure!((200..300).contains(&status), "the answer has status {status}");
+                ensure!((200..300).contains(&head.status), "the answer has status {}", head.status);
                 return Ok(Progress::Answered(now));
             }
         }

@@ -9,6 +9,7 @@ use mayfly_abi::exit::Exit;
 use mayfly_abi::ledger::{Ledger, Phase};
 use mayfly_qemu::{Ending, Error, Launch, Machine};
 
+use super::request::Request;
 use super::{client, measure};
 
 /// How long the machine may take for anything that is asked of it.
@@ -29,6 +30,8 @@ pub(super) enum Start {
 pub(super) struct Server {
     machine: Machine,
     connection: TcpStream,
+    /// Others, which are open and do nothing.
+    idle: Vec<TcpStream>,
 }
 
 impl Server {
@@ -43,25 +46,61 @@ impl Server {
                 _ => Err(error),
             };
         }
-        let connection = machine.connect(PATIENCE)?;
-        connection.set_nodelay(true)?;
-        connection.set_read_timeout(Some(PATIENCE))?;
-        Ok(Start::Serving(Self { machine, connection }))
+        let connection = connect(&mut machine)?;
+        Ok(Start::Serving(Self { machine, connection, idle: Vec::new() }))
+    }
+
+    /// The same for a machine that nothing speaks against.
+    pub(super) fn serving(launch: Launch) -> anyhow::Result<Self> {
+        match Self::start(launch)? {
+            Start::Serving(server) => Ok(server),
+            Start::Refused(why) => bail!("the kernel refuses this machine: {why}"),
+        }
+    }
+
+    /// Opens connections, one after another, each of which is answered once: QEMU's queue of those that the machine does not
+    /// know yet is short.
+    pub(super) fn open_idle(&mut self, count: usize, request: &Request) -> anyhow::Result<()> {
+        for number in 0..count {
+            let opened = connect(&mut self.machine).and_then(|mut connection| {
+                exchange(&mut connection, request)?;
+                Ok(connection)
+            });
+            self.idle.push(opened.with_context(|| format!("idle connection {} of {count}", number + 1))?);
+        }
+        Ok(())
     }
 
     /// Asks for `path`: the time from sending to the last byte of the answer, which must be a success.
     pub(super) fn ask(&mut self, path: &str) -> anyhow::Result<Duration> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: mayfly\r\n\r\n");
-        let started = Instant::now();
-        let sent = self.connection.write_all(request.as_bytes()).context("the request cannot be sent");
-        match sent.and_then(|()| client::receive(&mut self.connection)) {
-            Ok((_, last_byte)) => Ok(last_byte - started),
-            Err(error) => {
-                // If the machine has ended, that is the better explanation.
-                self.machine.check()?;
-                bail!("GET {path}: {error:#}\n{}", self.machine.report())
-            }
-        }
+        self.send(&Request::get(path))
+    }
+
+    /// Sends a request: the time from then to the last byte of the answer, which must be the right one.
+    pub(super) fn send(&mut self, request: &Request) -> anyhow::Result<Duration> {
+        exchange(&mut self.connection, request).or_else(|error| {
+            // If the machine has ended, that is the better explanation.
+            self.machine.check()?;
+            bail!("{}: {error:#}\n{}", request.name, self.machine.report())
+        })
+    }
+
+    /// The ledger, with the machine at rest.
+    pub(super) fn ledger(&self) -> anyhow::Result<Ledger> {
+        self.ledger_after(0)
+    }
+
+    /// The same once the machine has gone idle so many times in all.
+    pub(super) fn ledger_after(&self, idles: u64) -> anyhow::Result<Ledger> {
+        Ok(self.machine.settle(idles, QUIET, PATIENCE)?)
+    }
+
+    /// What a request takes in instructions, on a machine whose TSC counts them.
+    pub(super) fn work(&mut self, request: &Request) -> anyhow::Result<Work> {
+        let before = self.ledger()?;
+        self.send(request)?;
+        let after = self.ledger_after(before.idles + 1)?;
+        Ok(Work { domain: after.domains - before.domains, request: after.busy - before.busy })
     }
 
     /// Asks for `path`: the ledger before and after, with the machine at rest both times.
@@ -70,6 +109,42 @@ impl Server {
         self.ask(path)?;
         Ok((before, self.machine.settle(before.idles + 1, QUIET, PATIENCE)?))
     }
+}
+
+/// Instructions of one request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Work {
+    /// Taking, entering, running, leaving and resetting the domain, and the function itself.
+    pub(super) domain: u64,
+    /// All of it, the network included.
+    pub(super) request: u64,
+}
+
+impl Work {
+    /// The least of each of the two: whether the answer before is acknowledged with a request, or in a packet of its own, is none
+    /// of its cost.
+    pub(super) fn least(works: impl IntoIterator<Item = Self>) -> Option<Self> {
+        works
+            .into_iter()
+            .reduce(|one, other| Self { domain: one.domain.min(other.domain), request: one.request.min(other.request) })
+    }
+}
+
+/// A connection to the machine's server.
+fn connect(machine: &mut Machine) -> anyhow::Result<TcpStream> {
+    let connection = machine.connect(PATIENCE)?;
+    connection.set_nodelay(true)?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_write_timeout(Some(PATIENCE))?;
+    Ok(connection)
+}
+
+fn exchange(connection: &mut TcpStream, request: &Request) -> anyhow::Result<Duration> {
+    let started = Instant::now();
+    connection.write_all(&request.bytes).context("the request cannot be sent")?;
+    let answer = client::answer(connection)?;
+    request.check(&answer)?;
+    Ok(answer.last_byte - started)
 }
 
 /// The kernel's last line on the console, without its name.

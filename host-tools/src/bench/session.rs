@@ -3,9 +3,10 @@
 use std::env;
 use std::path::PathBuf;
 
-use mayfly_qemu::Launch;
 use mayfly_qemu::accelerator::{self, Verdict};
+use mayfly_qemu::{Accelerator, Launch};
 
+use super::images::Made;
 use crate::results::{self, Benchmark, Environment, Image, Parameter, Record, SCHEMA, Series};
 
 /// Options of every benchmark.
@@ -76,6 +77,23 @@ impl Session {
     ) {
         let subject = Subject { system: "mayfly".to_owned(), line: self.environment.line.clone(), notes: Vec::new() };
         self.add_of(subject, parameters, warmup, series);
+    }
+
+    /// Notes a result of Mayfly's on an image that was made for it.
+    pub(super) fn add_on<const N: usize>(
+        &mut self,
+        made: &Made,
+        accelerator: Accelerator,
+        parameters: [(&str, Parameter); N],
+        warmup: u32,
+        series: impl IntoIterator<Item = Series>,
+    ) {
+        let line = made.described(accelerator).template().to_string();
+        let subject = Subject { system: "mayfly".to_owned(), line, notes: Vec::new() };
+        self.add_of(subject, parameters, warmup, series);
+        if let Some(record) = self.records.last_mut() {
+            record.environment.image = made.image.clone();
+        }
     }
 
     /// Notes a result of any system's.

@@ -139,11 +139,11 @@ fn ask(address: SocketAddr, request: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
     }
     while let Ok(len @ 1..) = stream.read(&mut buffer) {
         answer.extend_from_slice(&buffer[..len]);
-        if let Some((status, whole)) = client::head(&answer)?
-            && answer.len() >= whole
+        if let Some(head) = client::head(&answer)?
+            && answer.len() >= head.whole()
         {
-            ensure!((200..300).contains(&status), "the answer has status {status}");
-            ensure!(answer.len() == whole, "there is more than one answer");
+            ensure!((200..300).contains(&head.status), "the answer has status {}", head.status);
+            ensure!(answer.len() == head.whole(), "there is more than one answer");
             return Ok(Some(answer));
         }
     }

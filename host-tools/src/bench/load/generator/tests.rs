@@ -1,6 +1,6 @@
 //! The generator against servers of a few lines: one that is right, and ones that are wrong in one way each.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 
 use super::*;

@@ -1,0 +1,97 @@
+//! Functions that were never used, and the machines that have some left.
+
+use mayfly_qemu::Launch;
+
+use crate::bench::images::{Images, Made};
+use crate::bench::request::Request;
+use crate::bench::server::Server;
+use crate::build::{Generated, Work};
+use crate::few::grouped;
+
+/// Functions in every image that are asked twice before any other is: the machine has then made and reset domains, and its
+/// lists, which double when they are full, do not grow with the next function.
+pub(super) const OTHERS: u32 = 5;
+/// The number of the first function. All numbers from here on have as many digits, and so take as many instructions.
+const FIRST: u32 = 100_000;
+
+/// An image whose functions are measured.
+pub(super) struct Subject {
+    pub(super) parameter: &'static str,
+    pub(super) value: u64,
+    pub(super) made: Made,
+    /// Functions that are measured.
+    count: u32,
+}
+
+impl Subject {
+    /// Makes an image of `count` functions of so many pages each, beside [`OTHERS`].
+    pub(super) fn make(
+        images: &mut Images,
+        parameter: &'static str,
+        value: u64,
+        count: u32,
+        pages: u32,
+    ) -> anyhow::Result<Self> {
+        let functions: Vec<_> =
+            (0..count + OTHERS).map(|at| Generated { name: name(at), work: Work::Number(FIRST + at), pages }).collect();
+        let name = format!("{} generated functions of {} KiB", grouped(functions.len()), 4 * pages);
+        Ok(Self { parameter, value, made: images.generate(name, &functions)?, count })
+    }
+
+    /// A request to a function that is not measured.
+    pub(super) fn other(&self) -> Request {
+        request(self.count)
+    }
+}
+
+fn name(at: u32) -> String {
+    format!("cold-{}", FIRST + at)
+}
+
+fn request(at: u32) -> Request {
+    Request::get(&format!("/{}", name(at))).with_body(&Work::Number(FIRST + at).answer())
+}
+
+/// Gives functions that were never used.
+pub(super) struct Fresh<'a> {
+    subject: &'a Subject,
+    launch: Launch,
+    /// The machine, and the first function that it was not asked for yet.
+    machine: Option<(Server, u32)>,
+}
+
+impl<'a> Fresh<'a> {
+    /// `launch`: how the subject's machines are booted.
+    pub(super) fn new(subject: &'a Subject, launch: Launch) -> Self {
+        Self { subject, launch, machine: None }
+    }
+
+    /// A machine, and a request to a function of it that was never used.
+    pub(super) fn next(&mut self) -> anyhow::Result<(&mut Server, Request)> {
+        let count = self.subject.count;
+        if self.machine.as_ref().is_none_or(|(_, next)| *next == count) {
+            // One at a time: the old one's memory may be much.
+            self.machine = None;
+            let mut server = Server::serving(self.launch.clone())?;
+            for at in (count..count + OTHERS).flat_map(|at| [at, at]) {
+                server.send(&request(at))?;
+            }
+            self.machine = Some((server, 0));
+        }
+        let Some((server, next)) = &mut self.machine else { anyhow::bail!("there is no machine") };
+        *next += 1;
+        Ok((server, request(*next - 1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_functions_of_an_image_have_numbers_of_as_many_digits() {
+        // The most that can be asked for.
+        let last = Work::Number(FIRST + 50_000 + OTHERS).answer();
+        assert_eq!(Work::Number(FIRST).answer().len(), last.len());
+    }
+}

@@ -1,0 +1,103 @@
+//! What grows, the machines that it grows on, and what they are asked.
+
+use crate::bench::images::{Images, Made};
+use crate::bench::request::Request;
+use crate::build::{Generated, Work, functions_of, source_root};
+use crate::few::grouped;
+
+/// The number of the first function: all have as many digits, and so take as many instructions.
+const FIRST: u32 = 100_000;
+
+/// One thing that grows.
+pub(super) struct Dimension {
+    /// Its name among a result's parameters.
+    pub(super) parameter: &'static str,
+    pub(super) machines: Vec<Machine>,
+    pub(super) points: Vec<Point>,
+}
+
+/// A machine, and how many connections it has beside the one that is asked.
+pub(super) struct Machine {
+    pub(super) made: Made,
+    pub(super) idle: u32,
+}
+
+/// A value that it has.
+pub(super) struct Point {
+    pub(super) value: u64,
+    /// The number of the machine that is asked.
+    pub(super) machine: usize,
+    pub(super) request: Request,
+}
+
+impl Dimension {
+    /// The function in the middle of images of so many functions.
+    pub(super) fn functions(images: &mut Images, counts: &[u32]) -> anyhow::Result<Self> {
+        let machines = counts.iter().map(|count| Ok(Machine { made: generate(images, *count)?, idle: 0 }));
+        let machines = machines.collect::<anyhow::Result<_>>()?;
+        Ok(Self::with_machines("functions", machines, counts, |count| request(count / 2)))
+    }
+
+    /// One function, with so many connections open.
+    pub(super) fn connections(images: &mut Images, counts: &[u32]) -> anyhow::Result<Self> {
+        let machines = counts.iter().map(|count| Ok(Machine { made: generate(images, 1)?, idle: count - 1 }));
+        let machines = machines.collect::<anyhow::Result<_>>()?;
+        Ok(Self::with_machines("connections", machines, counts, |_| request(0)))
+    }
+
+    /// The example `echo`, with bodies of so many bytes.
+    pub(super) fn body(images: &mut Images, lens: &[u32]) -> anyhow::Result<Self> {
+        let echo = functions_of(&[source_root()?.join("functions/echo")])?;
+        let made = images.make("functions/echo".to_owned(), &echo)?;
+        Ok(Self::with_one_machine("body bytes", made, lens, |len| Request::echo("/echo", body(len))))
+    }
+
+    /// Functions that write to so many pages.
+    pub(super) fn pages(images: &mut Images, counts: &[u32]) -> anyhow::Result<Self> {
+        let name = |pages| format!("dirty-{pages}");
+        let functions =
+            counts.iter().map(|pages| Generated { name: name(*pages), work: Work::Dirty(*pages), pages: 1 });
+        let functions: Vec<_> = functions.collect();
+        let made = images.generate("functions that write to memory".to_owned(), &functions)?;
+        let request = |pages| Request::get(&format!("/{}", name(pages))).with_body("");
+        Ok(Self::with_one_machine("dirty pages", made, counts, request))
+    }
+
+    /// Each value has a machine of its own.
+    fn with_machines(
+        parameter: &'static str,
+        machines: Vec<Machine>,
+        values: &[u32],
+        request: impl Fn(u32) -> Request,
+    ) -> Self {
+        let points = values.iter().enumerate();
+        let points = points.map(|(machine, value)| Point { value: (*value).into(), machine, request: request(*value) });
+        Self { parameter, machines, points: points.collect() }
+    }
+
+    /// All values share one machine.
+    fn with_one_machine(parameter: &'static str, made: Made, values: &[u32], request: impl Fn(u32) -> Request) -> Self {
+        let points = values.iter().map(|value| Point { value: (*value).into(), machine: 0, request: request(*value) });
+        Self { parameter, machines: vec![Machine { made, idle: 0 }], points: points.collect() }
+    }
+}
+
+/// An image of so many functions of a page each.
+fn generate(images: &mut Images, count: u32) -> anyhow::Result<Made> {
+    let functions: Vec<_> =
+        (0..count).map(|at| Generated { name: name(at), work: Work::Number(FIRST + at), pages: 1 }).collect();
+    images.generate(format!("{} generated functions of 4 KiB", grouped(functions.len())), &functions)
+}
+
+fn name(at: u32) -> String {
+    format!("scale-{}", FIRST + at)
+}
+
+fn request(at: u32) -> Request {
+    Request::get(&format!("/{}", name(at))).with_body(&Work::Number(FIRST + at).answer())
+}
+
+/// A body whose parts differ.
+fn body(len: u32) -> Vec<u8> {
+    (0..len).map(|at| (at % 251) as u8).collect()
+}
