@@ -1,5 +1,6 @@
 //! `mayfly bench`: measures, and says on what it measured.
 
+mod all;
 mod boot;
 mod client;
 mod cold;
@@ -47,6 +48,7 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum What {
+    All(all::Args),
     Boot(boot::Args),
     Cold(cold::Args),
     Density(density::Args),
@@ -59,6 +61,7 @@ enum What {
 /// Carries out `mayfly bench`.
 pub fn main(args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
+        Some(What::All(args)) => all::main(args),
         Some(What::Boot(args)) => boot::main(args),
         Some(What::Cold(args)) => cold::main(args),
         Some(What::Density(args)) => density::main(args),
@@ -66,19 +69,18 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
         Some(What::Load(args)) => load::main(args),
         Some(What::Scale(args)) => scale::main(args),
         Some(What::Warm(args)) => warm::main(args),
-        None => prepare(&args.prepare.unwrap_or_default()),
+        None => prepare(&Peer::named(&args.prepare.unwrap_or_default())?).map(|()| ExitCode::SUCCESS),
     }
 }
 
-/// Prepares the peer `name`.
-fn prepare(name: &str) -> anyhow::Result<ExitCode> {
-    let peer = Peer::named(name)?;
+/// Prepares a peer.
+fn prepare(peer: &Peer) -> anyhow::Result<()> {
     let bar = ProgressBar::new_spinner().with_message(format!("preparing {}: {}", peer.name, peer.what));
     bar.enable_steady_tick(Duration::from_millis(100));
     let folder = peer.prepare()?;
     bar.finish_and_clear();
     println!("{} is prepared: {}, in {}", peer.name, peer.version()?, folder.display());
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Measures `runs` boots of `image` as `mayfly bench boot` does, and prints the same.

@@ -24,7 +24,8 @@ impl Server {
         let folder = Unfinished::folder(&std::env::temp_dir()).expect("a folder");
         build_server(&folder.path().join("server")).expect("it is C");
         let host = Host { accelerator: Accelerator::Tcg, memory_mib: 1, tsc_hz: 1 };
-        let process = Process::start("{folder}/server", &["{port}".to_owned()], None, &host, folder.path()).expect("it runs");
+        let process =
+            Process::start("{folder}/server", &["{port}".to_owned()], None, &host, folder.path()).expect("it runs");
         Self { process, _folder: folder }
     }
 
