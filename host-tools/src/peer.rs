@@ -36,7 +36,7 @@ pub(crate) struct Peer {
     /// How it differs from what one gets without effort.
     pub(crate) tuned: Vec<String>,
     /// How to get it: a sentence that follows "is not prepared:".
-    get: String,
+    pub(crate) get: String,
     /// What prepares it. Without it, people do as `get` says.
     recipe: Option<Recipe>,
     /// What must be in its folder for it to be prepared.

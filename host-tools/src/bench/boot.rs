@@ -119,7 +119,8 @@ struct Turn {
 
 /// Who a peer is, in a result: first of all, what its time holds.
 fn subject_of(peer: &Peer, host: &Host) -> anyhow::Result<Subject> {
-    let notes = [format!("it holds {}", peer.includes), first_response::note(peer), peer.description()?];
+    let get = format!("how to get it: {}", peer.get);
+    let notes = [format!("it holds {}", peer.includes), first_response::note(peer), peer.description()?, get];
     let line = peer.line(host)?.to_string();
     Ok(Subject {
         system: peer.name.clone(),

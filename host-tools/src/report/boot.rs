@@ -3,6 +3,7 @@
 use super::generic::{self, Item};
 use super::input::Entry;
 use super::number::{brief, interval, number, quantity};
+use super::overview::{MAYFLY, capital, list};
 use super::phases::{GUEST, HOST, Phases, first_response};
 use super::picture::{Picture, Row};
 use super::plot::{Distribution, Sample, Waterfall};
@@ -10,21 +11,12 @@ use super::vary::Vary;
 
 /// Pictures of boots.
 pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
-    let mut pictures = Vec::new();
     let boots: Vec<_> = entries.iter().filter_map(|entry| Phases::of(entry)).collect();
     let own: Vec<_> = boots.iter().map(|phases| phases.entry).collect();
     let vary = Vary::of(&own);
-    for phases in &boots {
-        let label = vary.label(phases.entry);
-        pictures.push(waterfall(phases, &label));
-        pictures.extend(distribution(phases, &label));
-    }
-    let responses: Vec<_> = entries.iter().filter_map(|entry| Some((*entry, first_response(&entry.record)?))).collect();
-    pictures.extend(generic::bars(
-        "From starting the system to its whole first response",
-        &responses,
-        &Vary::of(entries),
-    ));
+    let mut pictures: Vec<_> = boots.iter().map(|phases| waterfall(phases, &vary.label(phases.entry))).collect();
+    pictures.extend(comparison(entries));
+    pictures.extend(boots.iter().filter_map(|phases| distribution(phases, &vary.label(phases.entry))));
     let of = |names: &[&str]| -> Vec<Item<'a>> {
         let of =
             |name: &&str| own.iter().filter_map(|entry| Some((*entry, entry.record.series(name)?))).collect::<Vec<_>>();
@@ -44,6 +36,37 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
     pictures
 }
 
+/// All systems side by side, by the same clock.
+fn comparison<'a>(entries: &[&'a Entry]) -> Option<Picture<'a>> {
+    let mut systems: Vec<_> =
+        entries.iter().filter_map(|entry| Some((*entry, first_response(&entry.record)?))).collect();
+    systems.sort_by(|(_, one), (_, two)| one.summary.median.total_cmp(&two.summary.median));
+    let medians = |own: bool| {
+        let of = systems.iter().filter(move |(entry, _)| (entry.record.system == MAYFLY) == own);
+        of.map(|(entry, series)| (entry.who(), series.summary.median)).collect::<Vec<_>>()
+    };
+    let title = match (medians(true).as_slice(), medians(false).as_slice()) {
+        ([(who, own)], [(other, took)]) => {
+            format!("{} takes {} times as long as {who} to its first response", capital(other), brief(took / own))
+        }
+        _ => "From starting a system to its whole first response".to_owned(),
+    };
+    let names: Vec<_> = systems.iter().map(|(entry, _)| entry.who()).collect();
+    // The first note of a boot says what its time holds.
+    let words = systems.iter().filter_map(|(entry, _)| Some((entry.who(), capital(entry.record.notes.first()?))));
+    let picture =
+        generic::bars(&title, &systems, &Vary::of(&systems.iter().map(|(entry, _)| *entry).collect::<Vec<_>>()))?;
+    Some(Picture {
+        caption: format!(
+            "From spawning a system’s process to the last byte of its first answer, with {} in turn, by one clock. {}",
+            list(&names),
+            picture.caption
+        ),
+        words: words.collect(),
+        ..picture
+    })
+}
+
 /// The steps on one axis.
 fn waterfall<'a>(phases: &Phases<'a>, label: &str) -> Picture<'a> {
     let floor = phases.floor.map(|floor| floor.summary.median);
@@ -53,6 +76,13 @@ fn waterfall<'a>(phases: &Phases<'a>, label: &str) -> Picture<'a> {
             brief(share * 100.0)
         )
     });
+    let title = match phases.before_guest() {
+        Some(share) => format!(
+            "Where the time of a boot goes: {:.0} % of it passes before Mayfly’s first instruction",
+            share * 100.0
+        ),
+        None => "Where the time of a boot goes".to_owned(),
+    };
     let caption = format!(
         "Each bar begins where the one above it ends, and ends when what its name says was reached: medians of {} \
          boots.{}{sum}",
@@ -62,10 +92,11 @@ fn waterfall<'a>(phases: &Phases<'a>, label: &str) -> Picture<'a> {
     );
     let events = phases.entry.record.series.iter().filter(|series| series.side.is_some()).chain(phases.floor);
     Picture {
-        title: with("Where the time of a boot goes", label),
+        title: with(&title, label),
         caption,
         plot: Box::new(Waterfall { steps: phases.steps.clone(), floor }),
         legend: vec![(GUEST, "Mayfly".to_owned()), (HOST, "QEMU, its firmware, its network and the client".to_owned())],
+        words: Vec::new(),
         rows: events.map(|series| Row { label: series.name.clone(), series }).collect(),
     }
 }
@@ -75,9 +106,15 @@ fn distribution<'a>(phases: &Phases<'a>, label: &str) -> Option<Picture<'a>> {
     let floor = phases.floor?;
     let both = [phases.first_byte, floor];
     let above = phases.above_floor();
+    let title = match above {
+        Some(above) => {
+            format!("How boots vary: the first byte comes {} after the floor", quantity(above.median, floor.unit))
+        }
+        None => "How boots vary".to_owned(),
+    };
     let samples = both.iter().enumerate().map(|(colour, series)| Sample { colour, values: &series.values }).collect();
     Some(Picture {
-        title: with("How boots vary", label),
+        title: with(&title, label),
         caption: above.map_or_else(String::new, |above| {
             format!(
                 "Boot by boot, the first byte comes {} after the floor (median, 95 % interval {} ms).",
@@ -87,6 +124,7 @@ fn distribution<'a>(phases: &Phases<'a>, label: &str) -> Option<Picture<'a>> {
         }),
         plot: Box::new(Distribution { samples, unit: "ms since QEMU was started".to_owned() }),
         legend: both.iter().map(|series| series.name.clone()).enumerate().collect(),
+        words: Vec::new(),
         rows: both.into_iter().map(|series| Row { label: series.name.clone(), series }).collect(),
     })
 }

@@ -160,6 +160,7 @@ fn lines<'a>(items: &[Item<'a>], vary: &Vary, along: &str) -> Option<Picture<'a>
         plot: Box::new(Growth { curves, parameter: along.to_owned(), unit: unit(first.unit).to_owned() }),
         // One line is what the title says.
         legend: if legend.len() > 1 { legend } else { Vec::new() },
+        words: Vec::new(),
         rows: items.iter().map(|item| row(item, vary)).collect(),
     })
 }
@@ -221,6 +222,7 @@ fn bars_of<'a>(
         caption: caption(items, "Each bar is a median; the thin line at its end is its 95 % interval."),
         plot: Box::new(Bars { groups, unit: unit(first.unit).to_owned() }),
         legend: Vec::new(),
+        words: Vec::new(),
         rows: items.iter().map(|item| row(item, vary)).collect(),
     })
 }
@@ -245,6 +247,7 @@ pub(super) fn distribution<'a>(title: &str, items: &[Item<'a>], vary: &Vary) -> 
         caption: "The further left a line, the less; where it is steep, many values lie.".to_owned(),
         plot: Box::new(Distribution { samples: samples.collect(), unit: unit(first.unit).to_owned() }),
         legend: shown.iter().map(|item| label(item)).enumerate().collect(),
+        words: Vec::new(),
         rows: shown.iter().map(|item| row(item, vary)).collect(),
     })
 }

@@ -9,7 +9,7 @@ use super::plot::Step;
 use crate::results::{Benchmark, Summary, Unit};
 
 /// Mayfly's name among systems.
-const MAYFLY: &str = "mayfly";
+pub(super) const MAYFLY: &str = "mayfly";
 /// Steps of a boot that are named.
 const STEPS: usize = 3;
 
@@ -114,13 +114,13 @@ fn errors(entries: &[Entry]) -> Option<String> {
 }
 
 /// A sentence's beginning.
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// Words as a list.
-fn list(words: &[String]) -> String {
+pub(super) fn list(words: &[String]) -> String {
     match words {
         [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         words => words.concat(),

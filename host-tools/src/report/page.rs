@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::input::{Entry, Input, revision};
+use super::overview::{capital, list};
 use super::picture::{self, Picture, Row};
 use super::provenance::{self, describe};
 use super::vary::Vary;
@@ -113,6 +114,22 @@ impl Section<'_> {
         all.filter(|(_, series)| !shown(series)).map(|item| generic::row(&item, &vary)).collect()
     }
 
+    /// What was not measured, and why.
+    fn without_figures(&self) -> Markup {
+        let entries: Vec<_> = self.entries.iter().filter(|entry| entry.record.series.is_empty()).collect();
+        let names: Vec<_> = entries.iter().map(|entry| describe(entry)).collect();
+        html! {
+            @if !entries.is_empty() {
+                p.caption { "Not measured here: " (list(&names)) "." }
+                @if entries.iter().any(|entry| !entry.record.notes.is_empty()) {
+                    details { summary { "Why, and what it takes" } ul {
+                        @for note in entries.iter().flat_map(|entry| &entry.record.notes) { li { (capital(note)) "." } }
+                    } }
+                }
+            }
+        }
+    }
+
     fn render(&self) -> anyhow::Result<Markup> {
         let pictures = match (self.benchmark, self.counted) {
             (Benchmark::Boot, false) => boot::pictures(&self.entries),
@@ -126,9 +143,7 @@ impl Section<'_> {
                 h2 { (self.name()) }
                 p { (self.intro()) }
                 @for picture in pictures { (picture) }
-                @for entry in self.entries.iter().filter(|entry| entry.record.series.is_empty()) {
-                    p.caption { "There are no figures of " (describe(entry)) "." }
-                }
+                (self.without_figures())
                 @if !rest.is_empty() { (picture::table("Other figures", &rest)) }
                 (provenance::render(&self.entries))
             }

@@ -20,6 +20,8 @@ pub(super) struct Picture<'a> {
     pub(super) plot: Box<dyn Plot + 'a>,
     /// Colours and what they mean. Empty if the picture says it.
     pub(super) legend: Vec<(usize, String)>,
+    /// What has to be known to read it, name by name.
+    pub(super) words: Vec<(String, String)>,
     pub(super) rows: Vec<Row<'a>>,
 }
 
@@ -36,6 +38,9 @@ impl Picture<'_> {
                     @if !self.legend.is_empty() { (legend(&self.legend)) }
                     div.wide role="img" aria-label=(self.title) { (PreEscaped(wide)) }
                     div.narrow role="img" aria-label=(self.title) { (PreEscaped(narrow)) }
+                }
+                @if !self.words.is_empty() {
+                    dl.words { @for (name, words) in &self.words { dt { (name) } dd { (words) "." } } }
                 }
                 (table("The table behind it", &self.rows))
             }
