@@ -15,6 +15,7 @@ mod provenance;
 #[cfg(test)]
 mod samples;
 mod vary;
+mod words;
 
 use std::fs;
 use std::io::Write;

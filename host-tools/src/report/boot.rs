@@ -3,11 +3,11 @@
 use super::generic::{self, Item};
 use super::input::Entry;
 use super::number::{brief, interval, number, quantity};
-use super::overview::{MAYFLY, capital, list};
 use super::phases::{GUEST, HOST, Phases, first_response};
 use super::picture::{Picture, Row};
 use super::plot::{Distribution, Sample, Waterfall};
 use super::vary::Vary;
+use super::words::{MAYFLY, capital, list};
 
 /// Pictures of boots.
 pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
@@ -47,13 +47,22 @@ fn comparison<'a>(entries: &[&'a Entry]) -> Option<Picture<'a>> {
     };
     let title = match (medians(true).as_slice(), medians(false).as_slice()) {
         ([(who, own)], [(other, took)]) => {
-            format!("{} takes {} times as long as {who} to its first response", capital(other), brief(took / own))
+            format!("{other} takes {} times as long as {who} to its first response", brief(took / own))
         }
         _ => "From starting a system to its whole first response".to_owned(),
     };
     let names: Vec<_> = systems.iter().map(|(entry, _)| entry.who()).collect();
     // The first note of a boot says what its time holds.
-    let words = systems.iter().filter_map(|(entry, _)| Some((entry.who(), capital(entry.record.notes.first()?))));
+    let mut words: Vec<_> =
+        systems.iter().filter_map(|(entry, _)| Some((entry.who(), capital(entry.record.notes.first()?)))).collect();
+    let absent: Vec<_> =
+        entries.iter().filter(|entry| entry.record.series.is_empty()).map(|entry| entry.who()).collect();
+    if !absent.is_empty() {
+        words.push((
+            "Not measured here".to_owned(),
+            format!("{}; why, and what it takes, is said below", list(&absent)),
+        ));
+    }
     let picture =
         generic::bars(&title, &systems, &Vary::of(&systems.iter().map(|(entry, _)| *entry).collect::<Vec<_>>()))?;
     Some(Picture {
@@ -62,7 +71,7 @@ fn comparison<'a>(entries: &[&'a Entry]) -> Option<Picture<'a>> {
             list(&names),
             picture.caption
         ),
-        words: words.collect(),
+        words,
         ..picture
     })
 }

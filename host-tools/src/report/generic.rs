@@ -109,6 +109,7 @@ fn title(items: &[Item<'_>]) -> String {
         }
     }
     match items {
+        [(_, first), ..] if names.len() > NAMED && first.unit == Unit::Instructions => unit(first.unit).to_owned(),
         [(_, first), ..] if names.len() > NAMED => format!("figures in {}", unit(first.unit)),
         _ => names.join(" · "),
     }

@@ -3,9 +3,9 @@
 use super::generic::{self, Item};
 use super::input::Entry;
 use super::number::{brief, number, quantity};
-use super::overview::{MAYFLY, capital, list};
 use super::picture::Picture;
 use super::vary::Vary;
+use super::words::{MAYFLY, list, proper};
 use crate::results::Parameter;
 
 /// Pictures of load.
@@ -29,20 +29,16 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
 
 /// How many times as many requests Mayfly answers, if there is one system to compare it with.
 fn requests_title(entries: &[&Entry]) -> String {
-    let mut others: Vec<&str> = entries.iter().map(|entry| entry.record.system.as_str()).collect();
-    others.retain(|system| *system != MAYFLY);
-    let ratios = entries.iter().filter(|entry| entry.record.system != MAYFLY);
-    let ratios: Vec<f64> =
-        ratios.filter_map(|entry| Some(entry.record.series("mayfly over this")?.summary.median)).collect();
+    let others = entries.iter().filter(|entry| entry.record.system != MAYFLY);
+    let (others, ratios): (Vec<_>, Vec<_>) = others
+        .filter_map(|entry| Some((&entry.record.system, entry.record.series("mayfly over this")?.summary.median)))
+        .unzip();
     let (least, most) = ratios.iter().fold((f64::MAX, 0.0_f64), |(low, high), ratio| (ratio.min(low), ratio.max(high)));
+    let times = if brief(least) == brief(most) { brief(most) } else { format!("{} to {}", brief(least), brief(most)) };
     match others.first() {
-        Some(other) if !ratios.is_empty() && others.iter().all(|system| system == other) => format!(
-            "Requests answered a second: {}{} to {} times as many as {}",
-            if least < 1.0 { "only " } else { "" },
-            brief(least),
-            brief(most),
-            capital(other)
-        ),
+        Some(other) if others.iter().all(|system| system == other) => {
+            format!("Requests answered a second: {times} times as many as {}", proper(other))
+        }
         _ => "Requests answered a second".to_owned(),
     }
 }
@@ -51,8 +47,8 @@ fn requests_title(entries: &[&Entry]) -> String {
 fn latency_title(latencies: &[Item<'_>], connections: f64) -> String {
     let medians = latencies
         .iter()
-        .map(|(entry, series)| format!("{} {}", capital(&entry.who()), quantity(series.summary.median, series.unit)));
-    format!("How latency on {} is distributed: half within {}", say(connections), list(&medians.collect::<Vec<_>>()))
+        .map(|(entry, series)| format!("{} ({})", quantity(series.summary.median, series.unit), entry.who()));
+    format!("Latency on {}: half of the answers within {}", say(connections), list(&medians.collect::<Vec<_>>()))
 }
 
 /// How many connections, each number once, in ascending order.
