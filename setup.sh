@@ -14,6 +14,7 @@ if [ "${1-}" = test ]; then
     need python3 python3
     need tshark tshark
     need ip iproute2
+    need chromium chromium
 fi
 [ -n "$packages" ] || exit 0
 if ! command -v apt-get >/dev/null; then
