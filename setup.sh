@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what Mayfly needs beside Rust: QEMU and a C compiler; with the word `test`, also the programs that tests drive
-# the machine with. Debian and its relatives; elsewhere it says what to install.
+# the machine with; with the word `bench`, also what the Linux that is measured beside is made with. Debian and its relatives;
+# elsewhere it says what to install.
 set -eu
 packages=""
 need() { command -v "$1" >/dev/null || packages="$packages $2"; }
@@ -16,16 +17,31 @@ if [ "${1-}" = test ]; then
     need ip iproute2
     need chromium chromium
 fi
-[ -n "$packages" ] || exit 0
+# Linux is left out of the benchmarks if apt does not know its kernel, so that nothing fails if the lists cannot be had.
+refresh=""
+if [ "${1-}" = bench ] && command -v apt-get >/dev/null; then
+    need xz xz-utils
+    apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1 || refresh=yes
+fi
+[ -n "$packages$refresh" ] || exit 0
 if ! command -v apt-get >/dev/null; then
     echo "mayfly: please install:$packages (this is no Debian, so the set-up cannot do it)" >&2
     exit 1
 fi
 sudo=""
 if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || { echo "mayfly: please run as root: apt-get install$packages" >&2; exit 1; }
+    if ! command -v sudo >/dev/null; then
+        [ -n "$packages" ] || exit 0
+        echo "mayfly: please run as root: apt-get install$packages" >&2
+        exit 1
+    fi
     sudo=sudo
 fi
+if [ -n "$refresh" ]; then
+    echo "mayfly: refreshing apt's lists of packages" >&2
+    $sudo apt-get update --quiet || echo "mayfly: apt's lists cannot be refreshed; Linux may be left out" >&2
+fi
+[ -n "$packages" ] || exit 0
 echo "mayfly: installing$packages" >&2
 # Package lists may be old or absent: refreshed only when the first try fails.
 install() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends $packages; }

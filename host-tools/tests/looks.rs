@@ -139,6 +139,7 @@ fn look(browser: &mut Browser, page: &Path, name: &str, width: u32, scheme: &str
     let window =
         json!({ "width": width, "height": 844, "deviceScaleFactor": if phone { 2 } else { 1 }, "mobile": phone });
     browser.ask("Emulation.setDeviceMetricsOverride", window);
+    browser.ask("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
     let scheme = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
     browser.ask("Emulation.setEmulatedMedia", scheme);
     browser.open(page);

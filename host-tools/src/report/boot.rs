@@ -8,6 +8,7 @@ use super::picture::{Picture, Row};
 use super::plot::{Distribution, Sample, Waterfall};
 use super::vary::Vary;
 use super::words::{MAYFLY, capital, list};
+use crate::results::Series;
 
 /// Pictures of boots.
 pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
@@ -41,20 +42,32 @@ fn comparison<'a>(entries: &[&'a Entry]) -> Option<Picture<'a>> {
     let mut systems: Vec<_> =
         entries.iter().filter_map(|entry| Some((*entry, first_response(&entry.record)?))).collect();
     systems.sort_by(|(_, one), (_, two)| one.summary.median.total_cmp(&two.summary.median));
-    let medians = |own: bool| {
-        let of = systems.iter().filter(move |(entry, _)| (entry.record.system == MAYFLY) == own);
-        of.map(|(entry, series)| (entry.who(), series.summary.median)).collect::<Vec<_>>()
-    };
-    let title = match (medians(true).as_slice(), medians(false).as_slice()) {
-        ([(who, own)], [(other, took)]) => {
-            format!("{other} takes {} times as long as {who} to its first response", brief(took / own))
-        }
+    let own = systems.iter().find(|(entry, _)| entry.record.system == MAYFLY);
+    let times = |series: &Series| own.map(|(_, own)| series.summary.median / own.summary.median);
+    let others: Vec<_> = systems.iter().filter(|(entry, _)| entry.record.system != MAYFLY).collect();
+    let title = match (own, others.as_slice()) {
+        (Some((own, _)), [(other, series)]) => format!(
+            "{} takes {} times as long as {} to its first response",
+            other.who(),
+            brief(times(series)?),
+            own.who()
+        ),
+        (Some((own, _)), [(_, least), .., (_, most)]) => format!(
+            "Others take {} to {} times as long as {} to their first response",
+            brief(times(least)?),
+            brief(times(most)?),
+            own.who()
+        ),
         _ => "From starting a system to its whole first response".to_owned(),
     };
     let names: Vec<_> = systems.iter().map(|(entry, _)| entry.who()).collect();
     // The first note of a boot says what its time holds.
-    let mut words: Vec<_> =
-        systems.iter().filter_map(|(entry, _)| Some((entry.who(), capital(entry.record.notes.first()?)))).collect();
+    let words = systems.iter().filter_map(|(entry, series)| {
+        let much = times(series).filter(|_| entry.record.system != MAYFLY);
+        let much = much.map_or_else(String::new, |times| format!(", {} times as long", brief(times)));
+        Some((format!("{}{much}", entry.who()), capital(entry.record.notes.first()?)))
+    });
+    let mut words: Vec<_> = words.collect();
     let absent: Vec<_> =
         entries.iter().filter(|entry| entry.record.series.is_empty()).map(|entry| entry.who()).collect();
     if !absent.is_empty() {
@@ -63,8 +76,11 @@ fn comparison<'a>(entries: &[&'a Entry]) -> Option<Picture<'a>> {
             format!("{}; why, and what it takes, is said below", list(&absent)),
         ));
     }
-    let picture =
-        generic::bars(&title, &systems, &Vary::of(&systems.iter().map(|(entry, _)| *entry).collect::<Vec<_>>()))?;
+    let picture = generic::bars_by_system(
+        &title,
+        &systems,
+        &Vary::of(&systems.iter().map(|(entry, _)| *entry).collect::<Vec<_>>()),
+    )?;
     Some(Picture {
         caption: format!(
             "From spawning a system’s process to the last byte of its first answer, with {} in turn, by one clock. {}",

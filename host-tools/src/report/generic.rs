@@ -181,6 +181,11 @@ pub(super) fn bars<'a>(title: &str, items: &[Item<'a>], vary: &Vary) -> Option<P
     bars_of(title, items, vary, |item| vary.parts(item.0))
 }
 
+/// Bars side by side, one for each system whatever it was asked for; `None` if there is nothing to compare.
+pub(super) fn bars_by_system<'a>(title: &str, items: &[Item<'a>], vary: &Vary) -> Option<Picture<'a>> {
+    bars_of(title, items, vary, |(entry, _)| vec![entry.who()])
+}
+
 /// Bars side by side, labelled by the names of the figures; `None` if there is nothing to compare.
 pub(super) fn bars_by_name<'a>(title: &str, items: &[Item<'a>], vary: &Vary) -> Option<Picture<'a>> {
     bars_of(title, items, vary, |(entry, series)| [vec![series.name.clone()], vary.parts(entry)].concat())

@@ -38,7 +38,7 @@ pub(super) fn figures_that_matter(entries: &[Entry]) -> Vec<Figure> {
         if let Some((other, times)) = slower(&phases, entries).first() {
             figures.push(Figure {
                 value: format!("{}×", brief(*times)),
-                of: format!("as long takes {other} to its first answer"),
+                of: format!("{other}’s time to its first answer, over {who}’s"),
             });
         }
     }

@@ -4,6 +4,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::number::{number, unit};
 use super::plot::{self, Plot, Width};
+use super::words::bound;
 use crate::results::{Series, Summary};
 
 /// A row of the table behind a picture.
@@ -33,8 +34,8 @@ impl Picture<'_> {
         Ok(html! {
             figure {
                 div.whole {
-                    h3 { (self.title) }
-                    @if !self.caption.is_empty() { p.caption { (self.caption) } }
+                    h3 { (bound(&self.title)) }
+                    @if !self.caption.is_empty() { p.caption { (bound(&self.caption)) } }
                     @if !self.legend.is_empty() { (legend(&self.legend)) }
                     div.wide role="img" aria-label=(self.title) { (PreEscaped(wide)) }
                     div.narrow role="img" aria-label=(self.title) { (PreEscaped(narrow)) }

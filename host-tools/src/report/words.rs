@@ -22,6 +22,11 @@ pub(super) fn list(words: &[String]) -> String {
     }
 }
 
+/// A text in which numbers stay on a line with their units.
+pub(super) fn bound(text: &str) -> String {
+    [" %", " ms", " µs"].iter().fold(text.to_owned(), |text, unit| text.replace(unit, &unit.replace(' ', "\u{a0}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +39,7 @@ mod tests {
             ["", "Linux", "Linux and Nanos", "Linux, Nanos and OSv"]
         );
         assert_eq!(["mayfly", "osv", "linux"].map(proper), ["Mayfly", "OSv", "Linux"]);
+        assert_eq!(bound("95 % in 3 ms"), "95\u{a0}% in 3\u{a0}ms");
         assert_eq!((capital("it holds"), capital("")), ("It holds".to_owned(), String::new()));
     }
 }

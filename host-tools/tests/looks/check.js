@@ -13,6 +13,11 @@
     if (right > width + 1) problems.push(`${element.tagName} reaches to ${right} of ${width}: ${say(element)}`);
   }
 
+  for (const figure of document.querySelectorAll("figure")) {
+    const drawn = [...figure.querySelectorAll("svg")].filter(shown).length;
+    if (drawn !== 1) problems.push(`a picture is there ${drawn} times: ${say(figure)}`);
+  }
+
   // Labels of pictures: none lies on another, none reaches out of its picture.
   for (const svg of document.querySelectorAll("svg")) {
     if (!shown(svg)) continue;
