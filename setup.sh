@@ -17,13 +17,14 @@ if [ "${1-}" = test ]; then
     need ip iproute2
     need chromium chromium
 fi
-# Linux is left out of the benchmarks if apt does not know its kernel, so that nothing fails if the lists cannot be had.
+# What Linux is made with may be missing: it is left out of the benchmarks then.
 refresh=""
+extra=""
 if [ "${1-}" = bench ] && command -v apt-get >/dev/null; then
-    need xz xz-utils
     apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1 || refresh=yes
+    command -v xz >/dev/null || extra=xz-utils
 fi
-[ -n "$packages$refresh" ] || exit 0
+[ -n "$packages$refresh$extra" ] || exit 0
 if ! command -v apt-get >/dev/null; then
     echo "mayfly: please install:$packages (this is no Debian, so the set-up cannot do it)" >&2
     exit 1
@@ -37,10 +38,9 @@ if [ "$(id -u)" -ne 0 ]; then
     fi
     sudo=sudo
 fi
-if [ -n "$refresh" ]; then
-    echo "mayfly: refreshing apt's lists of packages" >&2
-    $sudo apt-get update --quiet || echo "mayfly: apt's lists cannot be refreshed; Linux may be left out" >&2
-fi
+soft() { echo "mayfly: apt-get $*" >&2; $sudo apt-get "$@" --quiet || echo "mayfly: that failed; Linux may be left out" >&2; }
+[ -z "$refresh" ] || soft update
+[ -z "$extra" ] || soft install --yes "$extra"
 [ -n "$packages" ] || exit 0
 echo "mayfly: installing$packages" >&2
 # Package lists may be old or absent: refreshed only when the first try fails.
