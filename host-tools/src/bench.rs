@@ -3,6 +3,7 @@
 mod boot;
 mod client;
 mod cold;
+mod counted;
 mod density;
 mod images;
 mod isolation;

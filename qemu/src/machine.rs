@@ -129,6 +129,15 @@ impl Machine {
         self.memory.ledger()
     }
 
+    /// Sets the stamps of the first request ([`Phase::is_of_request`](mayfly_abi::ledger::Phase::is_of_request)) back to 0,
+    /// so that the kernel stamps the next request as if it were the first, at no cost to it.
+    ///
+    /// Only while the machine rests ([`Machine::settle`]): otherwise some stamps would be of one request and some of
+    /// another. docs/ledger.md has the protocol.
+    pub fn forget_request(&self) -> Result<(), Error> {
+        self.memory.forget_request().map_err(Error::io("write to the guest's ledger"))
+    }
+
     /// Blocks of guest code that QEMU's TCG has translated since it started. Only for a [monitored] machine.
     ///
     /// [monitored]: crate::Launch::monitored

@@ -44,7 +44,16 @@ impl Memory {
         let mut bytes = [0; Ledger::SIZE];
         self.read(LEDGER, &mut bytes).ok()?;
         let ledger = Ledger::get(&bytes);
-        (ledger.stamps[Phase::Entry as usize] != 0).then_some(ledger)
+        (ledger.stamp(Phase::Entry) != 0).then_some(ledger)
+    }
+
+    /// Sets the stamps of the first request back to 0, so that the kernel stamps the next one as if it were the first.
+    /// Only while the machine rests: see [`Machine::forget_request`](crate::Machine::forget_request).
+    pub fn forget_request(&self) -> io::Result<()> {
+        for phase in Phase::ALL.iter().filter(|phase| phase.is_of_request()) {
+            self.file.file().write_all_at(&0_u64.to_le_bytes(), LEDGER + phase.offset() as u64)?;
+        }
+        Ok(())
     }
 
     /// The faults with higher numbers than `seen`.
@@ -146,6 +155,23 @@ mod tests {
         (1..=8).chain([10]).for_each(|id| write(&memory, id));
         let faults = memory.faults_since(8).expect("readable");
         assert_eq!((ids(&faults), faults.missed, faults.newest), (vec![10], 1, 10));
+    }
+
+    #[test]
+    fn a_request_is_forgotten_and_the_boot_is_not() {
+        let memory = memory();
+        for phase in Phase::ALL {
+            let stamp = 100 + *phase as u64;
+            memory.file.file().write_all_at(&stamp.to_le_bytes(), LEDGER + phase.offset() as u64).expect("writable");
+        }
+        let before = memory.ledger().expect("the entry is stamped");
+        memory.forget_request().expect("writable");
+        let after = memory.ledger().expect("the entry is stamped");
+        for phase in Phase::ALL {
+            let expected = if phase.is_of_request() { 0 } else { 100 + *phase as u64 };
+            assert_eq!((before.stamp(*phase), after.stamp(*phase)), (100 + *phase as u64, expected), "{phase:?}");
+        }
+        assert_eq!(after.stamp(Phase::Arp), 106, "what came before the first connection is the boot's");
     }
 
     #[test]

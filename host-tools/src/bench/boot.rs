@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use mayfly_qemu::tsc_hz;
 
+use super::counted::{self, Counted};
 use super::measure;
 use super::report::{self, Report, Run};
 use super::session::{Common, Session};
@@ -25,8 +26,13 @@ const PATH: &str = "/hello";
 ///
 /// Every boot follows a boot of an empty guest on the same machine: the floor, below which no kernel can be. The guest
 /// leaves a time stamp at each phase; they are read from outside and put on the host's clock.
+///
+/// With --metric insn nothing is timed: the guest's instructions are counted from each phase of a boot, of its first request
+/// and of a later one to the next. --runs has no say then: every boot takes the same.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  mayfly bench boot --runs 50 --json build/results.jsonl")]
+#[command(
+    after_help = "Examples:\n  mayfly bench boot --runs 50 --json build/results.jsonl\n  mayfly bench boot --metric insn"
+)]
 pub(super) struct Args {
     /// How many boots to measure.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
@@ -54,11 +60,14 @@ impl Args {
 /// Carries out `mayfly bench boot`. Fails if the phases do not add up.
 pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     ImageFile::open(&args.image)?;
+    if args.common.counts() {
+        return count(&args);
+    }
     let hz = tsc_hz().context("this host's TSC has no steady rate, so boots cannot be measured on it")?;
     let verdict = args.common.accelerator()?;
     let (floor, mut file) = Unfinished::file(&std::env::temp_dir())?;
     file.write_all(&floor_image()?)?;
-    let launch = measure::launch(&args.image, verdict.accelerator);
+    let launch = args.common.launch(&args.image, &verdict);
     let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
 
     let measure = || -> anyhow::Result<Run> {
@@ -76,6 +85,22 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     session.add([("path", args.path.as_str().into())], WARMUP, report::series(&runs, report.translation));
     session.end()?;
     Ok(if report.adds_up() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Counts instructions instead, phase by phase.
+fn count(args: &Args) -> anyhow::Result<ExitCode> {
+    let verdict = args.common.accelerator()?;
+    let launch = args.common.launch(&args.image, &verdict);
+    let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
+    let counted = Counted::of(&args.image, &args.path)?;
+
+    println!("instructions from each phase to the next: of a boot, of its first GET {}, of a later one", args.path);
+    println!("{}\n\n{}", session.environment(), counted::Table(&counted));
+    for (name, part) in counted.parts() {
+        session.add([("path", args.path.as_str().into()), ("part", name.into())], 0, part.series());
+    }
+    session.end()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Measures `runs` times, after some that are not counted, and shows how far it is.

@@ -85,29 +85,30 @@ impl Server {
         })
     }
 
-    /// The ledger, with the machine at rest.
-    pub(super) fn ledger(&self) -> anyhow::Result<Ledger> {
-        self.ledger_after(0)
-    }
-
-    /// The same once the machine has gone idle so many times in all.
-    pub(super) fn ledger_after(&self, idles: u64) -> anyhow::Result<Ledger> {
+    /// The ledger once the machine is at rest and has gone idle so many times in all.
+    pub(super) fn at_rest(&self, idles: u64) -> anyhow::Result<Ledger> {
         Ok(self.machine.settle(idles, QUIET, PATIENCE)?)
     }
 
     /// What a request takes in instructions, on a machine whose TSC counts them.
     pub(super) fn work(&mut self, request: &Request) -> anyhow::Result<Work> {
-        let before = self.ledger()?;
+        let before = self.at_rest(0)?;
         self.send(request)?;
-        let after = self.ledger_after(before.idles + 1)?;
+        let after = self.at_rest(before.idles + 1)?;
         Ok(Work { domain: after.domains - before.domains, request: after.busy - before.busy })
     }
 
-    /// Asks for `path`: the ledger before and after, with the machine at rest both times.
+    /// The ledger as it is now.
+    pub(super) fn ledger(&self) -> anyhow::Result<Ledger> {
+        self.machine.ledger().context("the machine has a ledger since it listens")
+    }
+
+    /// Asks for `path`: the ledger before and after, with the machine at rest both times. The stamps after are this request's.
     pub(super) fn observe(&mut self, path: &str) -> anyhow::Result<(Ledger, Ledger)> {
-        let before = self.machine.settle(0, QUIET, PATIENCE)?;
+        let before = self.at_rest(0)?;
+        self.machine.forget_request()?;
         self.ask(path)?;
-        Ok((before, self.machine.settle(before.idles + 1, QUIET, PATIENCE)?))
+        Ok((before, self.at_rest(before.idles + 1)?))
     }
 }
 
