@@ -141,7 +141,6 @@ fn time(
             let (fresh, times) = &mut machines[at];
             let (server, request) = fresh.next()?;
             for times in times {
-                // The core has been at something else's work.
                 server.send(&subjects[at].other())?;
                 times.push(server.send(&request)?.as_secs_f64() * 1e6);
             }

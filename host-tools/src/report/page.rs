@@ -6,7 +6,7 @@ use super::input::{Entry, Input, revision};
 use super::picture::{self, Picture, Row};
 use super::provenance::{self, describe};
 use super::vary::Vary;
-use super::{boot, generic, load, overview};
+use super::{boot, costs, generic, load, overview};
 use crate::results::{Benchmark, Host, Series};
 
 /// How everything looks.
@@ -95,9 +95,17 @@ impl Section<'_> {
             Benchmark::Boot if self.counted => "Guest instructions of each phase of a boot, the same in every run.",
             Benchmark::Boot => "From the spawn of QEMU to the first response.",
             Benchmark::Load => "Keep-alive connections, each of which asks again as soon as it is answered.",
-            Benchmark::Cold => "The first request of a function that was never used.",
-            Benchmark::Warm => "What a function that does nothing adds to a request.",
-            Benchmark::Density => "Resident functions against memory.",
+            Benchmark::Cold => {
+                "The first request of a function that was never used, beside its second, by how many functions are in the \
+                 image and by how long their programs are."
+            }
+            Benchmark::Warm => {
+                "What a function that does nothing adds to a request, beside one that the kernel answers itself."
+            }
+            Benchmark::Density => {
+                "How many functions stay resident in how much memory. They are asked for the first time one after \
+                 another, until there are more than the memory holds."
+            }
             Benchmark::Scale => "What a request costs as something grows. A flat line is a cost that does not grow.",
             Benchmark::Isolation => "The same functions, held apart in each way there is.",
         }
@@ -117,6 +125,9 @@ impl Section<'_> {
         let pictures = match (self.benchmark, self.counted) {
             (Benchmark::Boot, false) => boot::pictures(&self.entries),
             (Benchmark::Load, false) => load::pictures(&self.entries),
+            (Benchmark::Cold | Benchmark::Warm | Benchmark::Density | Benchmark::Scale, _) => {
+                costs::pictures(self.benchmark, &self.entries)
+            }
             _ => generic::pictures(&self.entries),
         };
         let rest = self.rest(&pictures);
@@ -187,7 +198,7 @@ mod tests {
             "Blocks of code that QEMU translated",
             "Requests answered a second",
             "How latency on 16 connections is distributed",
-            "request by functions",
+            "Time of a request by functions",
         ] {
             assert!(page.contains(&format!("<h3>{title}</h3>")), "there is no {title}");
         }
