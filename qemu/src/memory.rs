@@ -1,9 +1,10 @@
 //! The guest's memory as a file on the host: the ledger, the fault records, and the host's word that it has read them.
 
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 
+use mayfly_abi::PAGE;
 use mayfly_abi::boot::LEDGER;
 use mayfly_abi::fault::{FAULT_SEEN, FAULT_SLOTS, FaultRecord, fault_record};
 use mayfly_abi::ledger::{Ledger, Phase};
@@ -37,6 +38,13 @@ impl Memory {
     /// the end of memory.
     pub fn read(&self, physical: u64, out: &mut [u8]) -> io::Result<()> {
         self.file.file().read_exact_at(out, physical)
+    }
+
+    /// Pages that were ever touched: those that the host's kernel had to find memory for.
+    pub(crate) fn touched_pages(&self) -> io::Result<u64> {
+        /// What a file's blocks are counted in, whatever its file system has (inode(7)).
+        const BLOCK: u64 = 512;
+        Ok(self.file.file().metadata()?.blocks() * BLOCK / PAGE)
     }
 
     /// The ledger as it is now, or `None` before the guest's first instruction.
@@ -155,6 +163,16 @@ mod tests {
         (1..=8).chain([10]).for_each(|id| write(&memory, id));
         let faults = memory.faults_since(8).expect("readable");
         assert_eq!((ids(&faults), faults.missed, faults.newest), (vec![10], 1, 10));
+    }
+
+    #[test]
+    fn pages_are_counted_once_they_are_touched() {
+        let memory = memory();
+        assert_eq!(memory.touched_pages().expect("it is a file"), 0, "2 MiB of nothing");
+        for at in [5 * PAGE, 5 * PAGE + 8, 9 * PAGE] {
+            memory.file.file().write_all_at(&[1; 8], at).expect("writable");
+        }
+        assert_eq!(memory.touched_pages().expect("it is a file"), 2);
     }
 
     #[test]

@@ -93,11 +93,13 @@ fn count(args: &Args) -> anyhow::Result<ExitCode> {
     let launch = args.common.launch(&args.image, &verdict);
     let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
     let counted = Counted::of(&args.image, &args.path)?;
+    let proxies = counted::proxies(&args.image, &args.path)?;
 
     println!("instructions from each phase to the next: of a boot, of its first GET {}, of a later one", args.path);
-    println!("{}\n\n{}", session.environment(), counted::Table(&counted));
-    for (name, part) in counted.parts() {
-        session.add([("path", args.path.as_str().into()), ("part", name.into())], 0, part.series());
+    println!("{}\n\n{}", session.environment(), counted::Table(&counted, &proxies));
+    for ((name, part), proxies) in counted::PARTS.into_iter().zip(counted.parts()).zip(proxies) {
+        let series = part.series().into_iter().chain(proxies.series());
+        session.add([("path", args.path.as_str().into()), ("part", name.into())], 0, series);
     }
     session.end()?;
     Ok(ExitCode::SUCCESS)

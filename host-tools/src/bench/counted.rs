@@ -1,7 +1,9 @@
 //! Instructions of a boot and of requests, phase by phase: exact, and the same in every run.
 
+mod proxies;
 mod table;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -11,6 +13,7 @@ use mayfly_qemu::Launch;
 use super::server::{Server, Start};
 use crate::results::{Series, Unit};
 
+pub(super) use self::proxies::Proxies;
 pub(super) use self::table::Table;
 
 /// Phases of a boot that follow from nothing but the one before, whatever the network does.
@@ -18,9 +21,9 @@ const BOOT: &[Phase] = Phase::BOOT.split_at(6).0;
 
 /// Boots of which the shortest counts: how long a timer takes to set depends on when it is to ring.
 const BOOTS: usize = 3;
-/// Requests of which the shortest counts. The client's system acknowledges an answer with the next request, or in a packet
-/// of its own, which makes the next request shorter: whichever it does, some of these are short.
-const REQUESTS: usize = 12;
+/// Requests of each kind that [`shortest`] wants to have seen, and most that it makes.
+const OF_EACH: usize = 3;
+const REQUESTS_MAX: usize = 200;
 
 /// The way to a phase from the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +50,9 @@ pub(super) struct Counted {
     /// A later one on the same connection.
     pub(super) request: Part,
 }
+
+/// Parts of what was counted, in the order of [`Counted::parts`].
+pub(super) const PARTS: [&str; 3] = ["boot", "first request", "request"];
 
 impl Part {
     /// From each of the phases that were reached to the next that was.
@@ -88,16 +94,42 @@ impl Counted {
             Start::Refused(why) => bail!("the kernel refuses the machine that counts instructions: {why}"),
         };
         let boot = Part::of(&server.ledger()?, BOOT);
-        let mut request = || Ok(Part::of(&server.observe(path)?.1, &Phase::REQUEST));
-        let first_request = request()?;
-        let requests = (0..REQUESTS).map(|_| request()).collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(Self { boot, first_request, request: requests.into_iter().min().context("nothing was asked")? })
+        let first_request = Part::of(&server.observe(path)?.1, &Phase::REQUEST);
+        let request = shortest(|_| Ok(Part::of(&server.observe(path)?.1, &Phase::REQUEST)))?;
+        Ok(Self { boot, first_request, request })
     }
 
-    /// Its parts, by name.
-    pub(super) fn parts(&self) -> [(&'static str, &Part); 3] {
-        [("boot", &self.boot), ("first request", &self.first_request), ("request", &self.request)]
+    /// Its parts.
+    pub(super) fn parts(&self) -> [&Part; 3] {
+        [&self.boot, &self.first_request, &self.request]
     }
+}
+
+/// Counts what the time of each of [`PARTS`] follows under TCG.
+pub(super) fn proxies(image: &Path, path: &str) -> anyhow::Result<[Proxies; 3]> {
+    proxies::count(image, path)
+}
+
+/// The shortest of requests that `make` makes; it is told how many there were before.
+///
+/// The client's system acknowledges an answer in a packet of its own or together with the next request, which is longer then.
+/// So there are two kinds of request, told apart by their first step; it goes on until it has seen some of each, and what is
+/// shortest is so in every run.
+pub(super) fn shortest(mut make: impl FnMut(usize) -> anyhow::Result<Part>) -> anyhow::Result<Part> {
+    let mut least: Option<Part> = None;
+    let mut kinds: BTreeMap<Option<Step>, usize> = BTreeMap::new();
+    for number in 0..REQUESTS_MAX {
+        let part = make(number)?;
+        *kinds.entry(part.steps.first().copied()).or_default() += 1;
+        least = Some(match least.take() {
+            Some(least) => least.min(part),
+            None => part,
+        });
+        if kinds.values().filter(|count| **count >= OF_EACH).count() > 1 {
+            break;
+        }
+    }
+    least.context("nothing was asked")
 }
 
 #[cfg(test)]
@@ -120,6 +152,25 @@ pub(super) mod tests {
         let steps: Vec<_> = part.steps.iter().map(|step| (step.name, step.instructions)).collect();
         assert_eq!(steps, [("traps", 20), ("memory", 100)], "paging was not stamped, and a SYN comes from outside");
         assert_eq!(part.total, 120);
+    }
+
+    #[test]
+    fn requests_are_made_until_there_are_some_of_each_kind() {
+        let part = |in_: u64, at_rest: u64| {
+            let stamps = [(Phase::Wake, 1), (Phase::Bytes, 1 + in_), (Phase::Rest, 1 + in_ + at_rest)];
+            Part::of(&ledger(&stamps), &Phase::REQUEST)
+        };
+        let mut made = 0;
+        let mut asked = |lengths: &[(u64, u64)]| {
+            let least = shortest(|number| {
+                made = number + 1;
+                Ok(lengths.get(number).map_or_else(|| part(9, 100), |(one, two)| part(*one, *two)))
+            });
+            (least.expect("something is asked"), made)
+        };
+        let alternating = [(20, 100), (9, 100), (5, 101), (9, 100), (5, 100), (9, 100), (5, 100)];
+        assert_eq!(asked(&alternating), (part(5, 100), 7), "the first is of a kind of its own");
+        assert_eq!(asked(&[(5, 100)]), (part(5, 100), REQUESTS_MAX), "a kind that hardly comes is waited for");
     }
 
     #[test]

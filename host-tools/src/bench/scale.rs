@@ -16,7 +16,7 @@ use super::session::{Common, Session};
 use crate::results::{Benchmark, Series, Unit};
 
 /// Requests of which the cheapest counts.
-const COUNTED: u32 = 20;
+const COUNTED: u32 = 12;
 /// Requests that are sent to each machine first, for each value, and not counted.
 const WARMUP: u32 = 5;
 

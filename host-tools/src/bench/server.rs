@@ -13,9 +13,11 @@ use super::request::Request;
 use super::{client, measure};
 
 /// How long the machine may take for anything that is asked of it.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// Longer than it takes the client's acknowledgement to arrive.
-const QUIET: Duration = Duration::from_millis(20);
+pub(super) const QUIET: Duration = Duration::from_millis(20);
+/// Longer than Linux keeps an acknowledgement back, which otherwise may or may not come with the next request.
+const ACKNOWLEDGED: Duration = Duration::from_millis(60);
 /// What the kernel's own lines on the console start with.
 const KERNEL_SAYS: &str = "mayfly: ";
 
@@ -46,8 +48,7 @@ impl Server {
                 _ => Err(error),
             };
         }
-        let connection = connect(&mut machine)?;
-        Ok(Start::Serving(Self { machine, connection, idle: Vec::new() }))
+        Ok(Start::Serving(Self::of(machine)?))
     }
 
     /// The same for a machine that nothing speaks against.
@@ -56,6 +57,12 @@ impl Server {
             Start::Serving(server) => Ok(server),
             Start::Refused(why) => bail!("the kernel refuses this machine: {why}"),
         }
+    }
+
+    /// A machine that listens, and a connection to it.
+    pub(super) fn of(mut machine: Machine) -> anyhow::Result<Self> {
+        let connection = connect(&mut machine)?;
+        Ok(Self { machine, connection, idle: Vec::new() })
     }
 
     /// Opens connections, one after another, each of which is answered once: QEMU's queue of those that the machine does not
@@ -69,6 +76,12 @@ impl Server {
             self.idle.push(opened.with_context(|| format!("idle connection {} of {count}", number + 1))?);
         }
         Ok(())
+    }
+
+    /// The machine, once it rests.
+    pub(super) fn at_rest(&self) -> anyhow::Result<&Machine> {
+        self.machine.settle(0, QUIET, PATIENCE)?;
+        Ok(&self.machine)
     }
 
     /// Asks for `path`: the time from sending to the last byte of the answer, which must be a success.
@@ -85,16 +98,16 @@ impl Server {
         })
     }
 
-    /// The ledger once the machine is at rest and has gone idle so many times in all.
-    pub(super) fn at_rest(&self, idles: u64) -> anyhow::Result<Ledger> {
+    /// The ledger once the machine rests and has gone idle so many times in all.
+    pub(super) fn settled(&self, idles: u64) -> anyhow::Result<Ledger> {
         Ok(self.machine.settle(idles, QUIET, PATIENCE)?)
     }
 
-    /// What a request takes in instructions, on a machine whose TSC counts them.
+    /// What a request takes in instructions, on a machine whose TSC counts them. The answer before it has been acknowledged.
     pub(super) fn work(&mut self, request: &Request) -> anyhow::Result<Work> {
-        let before = self.at_rest(0)?;
+        let before = self.machine.settle(0, ACKNOWLEDGED, PATIENCE)?;
         self.send(request)?;
-        let after = self.at_rest(before.idles + 1)?;
+        let after = self.settled(before.idles + 1)?;
         Ok(Work { domain: after.domains - before.domains, request: after.busy - before.busy })
     }
 
@@ -105,10 +118,10 @@ impl Server {
 
     /// Asks for `path`: the ledger before and after, with the machine at rest both times. The stamps after are this request's.
     pub(super) fn observe(&mut self, path: &str) -> anyhow::Result<(Ledger, Ledger)> {
-        let before = self.at_rest(0)?;
+        let before = self.settled(0)?;
         self.machine.forget_request()?;
         self.ask(path)?;
-        Ok((before, self.at_rest(before.idles + 1)?))
+        Ok((before, self.settled(before.idles + 1)?))
     }
 }
 
@@ -122,8 +135,7 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// The least of each of the two: whether the answer before is acknowledged with a request, or in a packet of its own, is none
-    /// of its cost.
+    /// The least of each of the two: an answer may be acknowledged so early that it counts, which is none of its cost.
     pub(super) fn least(works: impl IntoIterator<Item = Self>) -> Option<Self> {
         works
             .into_iter()

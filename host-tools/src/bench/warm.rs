@@ -14,7 +14,7 @@ use crate::few::grouped;
 use crate::results::{Benchmark, Series, Unit};
 
 /// Pairs of requests of which the cheapest count.
-const COUNTED: u32 = 20;
+const COUNTED: u32 = 12;
 /// Pairs that are asked first on each machine and not counted.
 const WARMUP: u32 = 50;
 

@@ -152,7 +152,7 @@ fn warm(name: &str) -> Option<&'static str> {
              longer"
         }
         "instructions without a function" | "instructions with an empty function" => {
-            "guest instructions from waking to sleeping: network, function and cleaning; the fewest of twenty requests"
+            "guest instructions from waking to sleeping: network, function and cleaning; the fewest of twelve requests"
         }
         "added instructions" => "the difference of the two; what answers without a function takes instructions too",
         "instructions of the domain" => DOMAIN,

@@ -1,8 +1,10 @@
-//! `mayfly bench load`, briefly: not its figures, but that there are some, and that it notices wrong answers.
+//! `mayfly bench load`, briefly: not its figures, but that there are some, and that it notices wrong answers. And that what
+//! `mayfly bench --metric insn` counts is the same every time.
 
 use std::fs;
+use std::path::Path;
 
-use mayfly::results::{self, Parameter, Record};
+use mayfly::results::{self, Parameter, Record, Unit};
 use mayfly_tests::images;
 
 /// A turn of a second with these options: whether it was a success, what it said, and Mayfly's results.
@@ -29,6 +31,44 @@ fn check(lines: &str) {
         let record = serde_json::from_str(line).expect("it is JSON");
         validator.validate(&record).unwrap_or_else(|error| panic!("{error} in {line}"));
     }
+}
+
+/// The instructions of a boot of an image and of its requests: the file that was written, and what it holds.
+pub(crate) fn count(image: &Path, name: &str) -> (Vec<u8>, Vec<Record>) {
+    let json = images::place(name);
+    let mut command = images::mayfly();
+    command.args(["bench", "boot", "--metric", "insn", "--json"]).arg(&json).arg("--image").arg(image);
+    let output = command.output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bytes = fs::read(&json).expect("it was written");
+    let records = results::read(&json).expect("they are results");
+    fs::remove_file(&json).expect("it is ours");
+    (bytes, records)
+}
+
+#[test]
+fn what_is_counted_twice_is_the_same_byte_for_byte() {
+    let (once, records) = count(images::hello(), "counted.jsonl");
+    let (twice, _) = count(images::hello(), "counted-again.jsonl");
+    let text = String::from_utf8(once).expect("it is text");
+    check(&text);
+    assert_eq!(text.as_bytes(), twice, "{text}");
+    let parts: Vec<_> = records.iter().map(|record| record.parameters["part"].clone()).collect();
+    assert_eq!(parts, ["boot", "first request", "request"].map(Parameter::from));
+    for record in &records {
+        assert!(record.environment.host.is_none(), "what is counted is the same on every host");
+        let figure = |name: &str| record.series(name).unwrap_or_else(|| panic!("there is no {name}")).summary.min;
+        let counted = record.series.iter().filter(|series| series.unit == Unit::Instructions && series.name != "total");
+        assert_eq!(figure("total"), counted.map(|series| series.summary.min).sum::<f64>());
+        assert!(figure("MMIO exits") > 0.0 && figure("port exits") < figure("MMIO exits"), "{record:?}");
+    }
+}
+
+#[test]
+fn a_load_cannot_be_counted_and_says_what_can() {
+    let (success, said, records) = measure("measures-load.jsonl", &["--metric", "insn"]);
+    assert!(!success && records.is_empty());
+    assert!(said.contains("a load is made of time") && said.contains("bench boot --metric insn"), "{said}");
 }
 
 #[test]

@@ -160,7 +160,7 @@ pub(super) fn all(
         for at in (subject.count..subject.count + OTHERS).flat_map(|at| [at, at]) {
             server.send(&request(at))?;
         }
-        let before = server.at_rest(0)?.frames_used;
+        let before = server.settled(0)?.frames_used;
         Ok((server, Fill { before, steps: Vec::new() }))
     };
     let mut machines = subjects.iter().map(start).collect::<anyhow::Result<Vec<_>>>()?;
@@ -182,11 +182,11 @@ fn step(server: &mut Server, count: u32, number: u32) -> anyhow::Result<Step> {
     let edge = |number: u32| (u64::from(count) * u64::from(number) / u64::from(STEPS)) as u32;
     let mut numbers = edge(number)..edge(number + 1);
     let (asked, count) = (numbers.end.into(), numbers.len() as u64);
-    let before = server.at_rest(0)?;
+    let before = server.settled(0)?;
     let domain = numbers.next().map(|at| server.work(&request(at))).transpose()?.map_or(0, |work| work.domain);
     let times = numbers.map(|at| Ok(server.send(&request(at))?.as_secs_f64() * 1e6));
     let times = times.collect::<anyhow::Result<_>>()?;
-    let after = server.at_rest(before.idles + 1)?;
+    let after = server.settled(before.idles + 1)?;
     Ok(Step {
         asked,
         count,

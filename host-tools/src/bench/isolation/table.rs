@@ -156,7 +156,7 @@ none → tables       +100        +0     -1.5    +0.0    +0.0     +100        +0
         let text = Table { subject: &subject(), rows: &rows }.to_string();
         assert_eq!(
             text,
-            "                                    /hello alone      /hello in turn with /echo
+            "                                    /hello alone        /hello in turn with /echo
                                     instructions                     instructions
 isolation                       domain   request                 domain   request
 tables                            2000      7000                   2008      7008
