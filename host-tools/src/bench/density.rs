@@ -30,6 +30,9 @@ pub(super) struct Args {
     common: Common,
 }
 
+/// Functions of each step of which the usual one counts.
+const COUNTED: usize = 3;
+
 const RESIDENT: &str = "resident functions";
 const EACH: &str = "a resident function";
 const OVER_ALL: &str = "all memory over resident functions";
@@ -63,8 +66,8 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
 
     let runs = if args.common.counts() { 0 } else { args.runs };
     let bar = super::progress((1 + runs) * STEPS * subjects.len() as u32)?;
-    let counted = fill::all(&subjects, |subject| subject.made.counted(), &bar)?;
-    let timed = (0..runs).map(|_| fill::all(&subjects, |subject| subject.made.launch(&args.common, &verdict), &bar));
+    let counted = fill::all(&subjects, |subject| subject.made.counted(), COUNTED, &bar)?;
+    let timed = (0..runs).map(|_| fill::all(&subjects, |subject| subject.made.launch(&args.common, &verdict), 0, &bar));
     let timed = timed.collect::<anyhow::Result<Vec<_>>>()?;
     bar.finish_and_clear();
 
@@ -135,7 +138,7 @@ impl Found<'_> {
         let steps = self.counted.steps.iter().enumerate().map(|(at, step)| {
             let figures = [
                 (IN_USE, Unit::Kibibytes, self.each(|fill| fill.steps[at].kib())),
-                (DOMAIN, Unit::Instructions, vec![step.domain as f64]),
+                (DOMAIN, Unit::Instructions, step.domain.map(|count| count as f64).into_iter().collect()),
             ];
             let series = figures.into_iter().filter_map(|(name, unit, values)| Series::new(name, unit, values));
             (step.asked, series.collect())

@@ -13,7 +13,7 @@ use crate::build::{Generated, Work as Does};
 use crate::few::grouped;
 use crate::results::{Benchmark, Series, Unit};
 
-/// Pairs of requests of which the cheapest count.
+/// Pairs of requests of which the usual ones count.
 const COUNTED: u32 = 12;
 /// Pairs that are asked first on each machine and not counted.
 const WARMUP: u32 = 50;
@@ -84,7 +84,7 @@ fn count(server: &mut Server, bar: &ProgressBar) -> anyhow::Result<Vec<Series>> 
         }
         bar.inc(1);
     }
-    let [without, with] = works.map(Work::least);
+    let [without, with] = works.map(|works| Work::usual(&works));
     Ok(without.zip(with).map(|(without, with)| counted(without, with)).unwrap_or_default())
 }
 

@@ -130,7 +130,7 @@ fn cold(name: &str) -> Option<&'static str> {
              request’s head is read anew"
         }
         "instructions, first request" | "instructions, second request" => {
-            "guest instructions from waking to sleeping, the network’s among them; the fewest of twelve functions"
+            "guest instructions from waking to sleeping, the network’s among them; the fewest of some functions"
         }
         "instructions of the domain, first request" | "instructions of the domain, second request" => DOMAIN,
         _ => return None,
@@ -152,7 +152,7 @@ fn warm(name: &str) -> Option<&'static str> {
              longer"
         }
         "instructions without a function" | "instructions with an empty function" => {
-            "guest instructions from waking to sleeping: network, function and cleaning; the fewest of twelve requests"
+            "guest instructions from waking to sleeping: network, function and cleaning; the fewest of some"
         }
         "added instructions" => "the difference of the two; what answers without a function takes instructions too",
         "instructions of the domain" => DOMAIN,

@@ -106,7 +106,10 @@ impl Section<'_> {
                 "How many functions stay resident in how much memory. They are asked for the first time one after \
                  another, until there are more than the memory holds."
             }
-            Benchmark::Scale => "What a request costs as something grows. A flat line is a cost that does not grow.",
+            Benchmark::Scale => {
+                "What a request costs as something grows. A flat line is a cost that does not grow. QEMU’s network is in \
+                 the times; the instructions are the guest’s alone."
+            }
             Benchmark::Isolation => "The same functions, held apart in each way there is.",
         }
     }

@@ -9,10 +9,18 @@ use mayfly_tests::images;
 
 /// A turn of a second with these options: whether it was a success, what it said, and Mayfly's results.
 fn measure(name: &str, options: &[&str]) -> (bool, String, Vec<Record>) {
+    let image = images::hello().to_str().expect("its name is ASCII");
+    let arguments = ["load", "--seconds", "1", "--rounds", "1", "--accel", "tcg", "--image", image];
+    let (success, said, records) = bench(name, &[&arguments, options].concat());
+    (success, said, records.into_iter().filter(|record| record.system == "mayfly").collect())
+}
+
+/// A benchmark with these arguments: whether it was a success, what it said, and its results, which are as the schema says.
+pub(crate) fn bench(name: &str, arguments: &[&str]) -> (bool, String, Vec<Record>) {
     let json = images::place(name);
+    fs::create_dir_all(json.parent().expect("it is in a folder")).expect("there is room");
     let mut command = images::mayfly();
-    command.args(["bench", "load", "--seconds", "1", "--rounds", "1", "--accel", "tcg", "--json"]).arg(&json);
-    let output = command.arg("--image").arg(images::hello()).args(options).output().expect("cargo runs");
+    let output = command.arg("bench").args(arguments).arg("--json").arg(&json).output().expect("cargo runs");
     let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     if !json.exists() {
         return (output.status.success(), said, Vec::new());
@@ -20,7 +28,7 @@ fn measure(name: &str, options: &[&str]) -> (bool, String, Vec<Record>) {
     check(&fs::read_to_string(&json).expect("it is text"));
     let records = results::read(&json).expect("they are results");
     fs::remove_file(&json).expect("it is ours");
-    (output.status.success(), said, records.into_iter().filter(|record| record.system == "mayfly").collect())
+    (output.status.success(), said, records)
 }
 
 /// Is every line as docs/results.schema.json says?

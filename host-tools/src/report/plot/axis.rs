@@ -5,8 +5,30 @@ use super::super::number::number;
 /// A logarithmic scale is taken if the greatest value is more than so many times the least.
 const WIDE: f64 = 8.0;
 
-/// The greatest hundredth lies on the edge if it makes the scale so many times as long.
+/// Values lie on the edge if they make the scale so many times as long.
 const EDGE: f64 = 3.0;
+
+/// Percent of the values that may lie on each edge, and how that is said: nothing, below, above, both.
+const EDGES: [(usize, [&str; 4]); 2] = [
+    (
+        1,
+        [
+            "",
+            "; 1 % is less, and on the edge",
+            "; 1 % is greater, and on the edge",
+            "; 1 % is less and 1 % is greater, and on the edges",
+        ],
+    ),
+    (
+        5,
+        [
+            "",
+            "; 5 % is less, and on the edge",
+            "; 5 % is greater, and on the edge",
+            "; 5 % is less and 5 % is greater, and on the edges",
+        ],
+    ),
+];
 
 /// A scale between two values.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,26 +82,27 @@ impl Axis {
     }
 
     /// Around most of these values. If some are not above zero, no scale could be logarithmic, and the least and the greatest
-    /// hundredth may be so far off that the rest could not be seen: then they lie on the edges.
+    /// hundredth, or twentieth, may be so far off that the rest could not be seen: then they lie on the edges.
     pub(super) fn around_most(values: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<_> = values.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
-        let rest = sorted.len() / 100;
-        let most = rest..(sorted.len() * 99).div_ceil(100);
-        let (Some(least), Some(greatest)) = (sorted.first(), sorted.last()) else { return Self::around([]) };
-        let (Some(low), Some(high)) = (sorted.get(most.start), most.end.checked_sub(1).map(|at| sorted[at])) else {
-            return Self::around(sorted);
-        };
-        let far = |distance: f64| *least <= 0.0 && distance > (high - low) * (EDGE - 1.0);
-        let (below, above) = (far(low - least), far(greatest - high));
-        let shown = if below { most.start } else { 0 }..if above { most.end } else { sorted.len() };
-        let cut = match (below, above) {
-            (false, false) => "",
-            (false, true) => "; 1 % is greater, and on the edge",
-            (true, false) => "; 1 % is less, and on the edge",
-            (true, true) => "; 1 % is less and 1 % is greater, and on the edges",
-        };
-        Self { cut, ..Self::around(sorted[shown].iter().copied()) }
+        let mut shown = sorted.as_slice();
+        let mut cut = "";
+        if sorted.first().is_some_and(|least| *least <= 0.0) {
+            for (percent, edges) in EDGES {
+                let rest = sorted.len() * percent / 100;
+                // The median stays, however few they are.
+                let (from, to) = (rest, sorted.len() - rest.max(1).min((sorted.len() - 1) / 2));
+                let (low, high) = (sorted[from], sorted[to - 1]);
+                let far = |distance: f64| distance > (high - low) * (EDGE - 1.0);
+                let [below, above] = [far(low - shown[0]), far(shown[shown.len() - 1] - high)];
+                if below || above {
+                    shown = &sorted[if below { from } else { 0 }..if above { to } else { sorted.len() }];
+                    cut = edges[usize::from(below) + 2 * usize::from(above)];
+                }
+            }
+        }
+        Self { cut, ..Self::around(shown.iter().copied()) }
     }
 
     /// From nothing to the whole.
@@ -190,6 +213,10 @@ mod tests {
         assert_eq!((axis.place(-9000.0), axis.place(9000.0)), (0.0, 1.0));
         assert!((axis.place(0.0) - 0.5).abs() < 0.02);
         assert_eq!(axis.name("µs"), "µs; 1 % is less and 1 % is greater, and on the edges");
+        let busy =
+            Axis::around_most((-100..=100).map(f64::from).chain([-9000.0, 9000.0, 9000.0, 9000.0, 9000.0, 9000.0]));
+        assert_eq!(busy.name("µs"), "µs; 5 % is less and 5 % is greater, and on the edges");
+        assert_eq!(Axis::around_most([-1.0]), Axis::around([-1.0]));
     }
 
     #[test]
