@@ -5,6 +5,7 @@ mod boot;
 mod client;
 mod cold;
 mod comparison;
+mod counted;
 mod density;
 mod first_response;
 mod images;

@@ -1,6 +1,7 @@
 //! `mayfly report`: one page from files of results, for people who look rather than read.
 
 mod boot;
+mod costs;
 mod generic;
 mod input;
 mod load;

@@ -172,6 +172,7 @@ impl Executor {
         self.flush();
         let asleep = cpu::ticks();
         self.busy += asleep - self.awake_since;
+        ledger::stamp_work(self.awake_since, asleep);
         let until = asleep + self.poll;
         while cpu::ticks() < until {
             if self.net.nic.has_received() {
@@ -183,6 +184,8 @@ impl Executor {
         if next > now && !self.server.is_blocked() {
             apic::arm(if next == u64::MAX { next } else { ticks_in(next) });
             self.net.interruptible(false, || {
+                let (used, total) = memory::count();
+                ledger::set_frames(used, total);
                 ledger::idle(self.busy);
                 cpu::wait();
             });
@@ -345,13 +348,12 @@ impl Executor {
             if self.verify_reset {
                 instance.domain.verify();
             }
+            ledger::stamp(Phase::Clean);
             waited_for = self.catalog.give_back(instance);
         } else {
             self.catalog.initialised(instance, matches!(end, End::Ready));
         }
         ledger::count_invocation();
-        let (used, total) = memory::count();
-        ledger::set_frames(used, total);
         ledger::add_domain_work(cpu::ticks() - cleaning);
         if waited_for {
             self.begin_waiting(function);

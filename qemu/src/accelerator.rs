@@ -130,7 +130,7 @@ fn probe() -> Result<Result<Duration, String>, Error> {
 }
 
 fn reached(machine: &Machine, phase: Phase) -> bool {
-    machine.ledger().is_some_and(|ledger| ledger.stamps[phase as usize] != 0)
+    machine.ledger().is_some_and(|ledger| ledger.stamp(phase) != 0)
 }
 
 /// Looks every 100 µs whether something holds: when it did, or `None` if it did not within `limit`.

@@ -59,7 +59,8 @@ impl Watch {
         Self { memory, stop, thread }
     }
 
-    /// Looks a last time and gives every stamp that was seen to appear, in the order of phases.
+    /// Looks a last time and gives every stamp of [`Phase::BOOT`] that was seen to appear, in this order. The others are
+    /// written later than what they tell of.
     pub fn finish(self) -> Vec<Sighting> {
         self.stop.store(true, Ordering::Relaxed);
         let seen = self.thread.join().unwrap_or_default();
@@ -67,20 +68,15 @@ impl Watch {
         let Some(ledger) = self.memory.ledger() else { return Vec::new() };
         let mut sightings: Vec<_> = seen
             .into_iter()
-            .map(|Seen { phase, after, before }| Sighting {
-                phase,
-                ticks: ledger.stamps[phase as usize],
-                after,
-                before,
-            })
+            .map(|Seen { phase, after, before }| Sighting { phase, ticks: ledger.stamp(phase), after, before })
             .collect();
-        sightings.sort_by_key(|sighting| sighting.phase as u32);
+        sightings.sort_by_key(|sighting| Phase::BOOT.iter().position(|phase| *phase == sighting.phase));
         sightings
     }
 }
 
 fn look(memory: &Memory, spawned: Instant, stop: &AtomicBool) -> Vec<Seen> {
-    let mut missing = Phase::ALL.to_vec();
+    let mut missing = Phase::BOOT.to_vec();
     let mut seen = Vec::new();
     let mut after = Duration::ZERO;
     while !missing.is_empty() {
@@ -89,7 +85,7 @@ fn look(memory: &Memory, spawned: Instant, stop: &AtomicBool) -> Vec<Seen> {
         let ledger = memory.ledger();
         let before = spawned.elapsed();
         if let Some(ledger) = ledger {
-            for phase in missing.extract_if(.., |phase| ledger.stamps[*phase as usize] != 0) {
+            for phase in missing.extract_if(.., |phase| ledger.stamp(*phase) != 0) {
                 seen.push(Seen { phase, after, before });
             }
         }

@@ -78,6 +78,9 @@ pub enum Error {
     /// A machine without a monitor was asked what only the monitor knows.
     #[error("the machine was launched without a monitor: use Launch::monitored")]
     NotMonitored,
+    /// A machine without a trace was asked what only the trace knows.
+    #[error("the machine was launched without a trace: use Launch::traced")]
+    NotTraced,
     /// The operating system refused something.
     #[error("cannot {doing}: {source}")]
     Io {

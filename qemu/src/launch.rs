@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use mayfly_abi::exit::{CONSOLE_PORT, EXIT_PORT};
 
 use crate::monitor::Monitor;
+use crate::trace::Trace;
 use crate::wire::{Impairments, Wire};
 use crate::{Accelerator, CommandLine, Error, Machine, MachineType, Version, scratch, tsc_hz};
 
@@ -36,6 +37,7 @@ pub struct Launch {
     icount: bool,
     gdb: Option<u16>,
     monitored: bool,
+    traced: bool,
     kernel_arguments: Vec<String>,
 }
 
@@ -56,6 +58,7 @@ impl Launch {
             icount: false,
             gdb: None,
             monitored: false,
+            traced: false,
             kernel_arguments: Vec::new(),
         }
     }
@@ -148,6 +151,13 @@ impl Launch {
         self
     }
 
+    /// With a trace of the guest's accesses to devices, which [`Machine::exits`] counts. It is left out of timed runs.
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+
     /// Adds `key=value` to the kernel's command line.
     #[must_use]
     pub fn kernel_argument(mut self, argument: impl Into<String>) -> Self {
@@ -216,6 +226,11 @@ impl Launch {
         if self.monitored {
             line.arg("-qmp").arg(Monitor::of(Path::new(memory_path)).argument());
         }
+        if self.traced {
+            for argument in Trace::of(Path::new(memory_path)).arguments() {
+                line.arg(argument);
+            }
+        }
         line.arg("-kernel").arg(&self.image);
         line.arg("-append").arg(self.kernel_command_line());
         line
@@ -276,6 +291,9 @@ impl Plan {
         let mut machine = Machine::spawn(command, address, &memory_path, u64::from(launch.memory_mib) << 20)?;
         if launch.monitored {
             machine.watch_with(Monitor::of(&memory_path));
+        }
+        if launch.traced {
+            machine.count_with(Trace::of(&memory_path));
         }
         if let Some(wire) = wire {
             machine.attach(wire);
@@ -370,6 +388,11 @@ mod tests {
     #[test]
     fn a_monitor_listens_beside_the_memory_file() {
         assert!(words(Launch::new("x").monitored()).contains(" -qmp unix:/ram.qmp,server=on,wait=off "));
+    }
+
+    #[test]
+    fn a_trace_is_written_beside_the_memory_file() {
+        assert!(words(Launch::new("x").traced()).contains(" -trace 'memory_region_ops_*' -D /ram.trace "));
     }
 
     #[test]

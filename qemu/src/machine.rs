@@ -11,6 +11,7 @@ use mayfly_abi::ledger::Ledger;
 
 use crate::monitor::Monitor;
 use crate::scratch::Scratch;
+use crate::trace::{Exits, Trace};
 use crate::wire::Wire;
 use crate::{CommandLine, Console, Ending, Error, Memory};
 
@@ -32,6 +33,7 @@ pub struct Machine {
     messages: Console,
     memory: Memory,
     monitor: Option<Monitor>,
+    trace: Option<Trace>,
     /// Boxed: most machines have none.
     wire: Option<Box<Wire>>,
 }
@@ -60,6 +62,7 @@ impl Machine {
             messages,
             memory: Memory::new(memory),
             monitor: None,
+            trace: None,
             wire: None,
         })
     }
@@ -67,6 +70,11 @@ impl Machine {
     /// For a machine whose command line has this monitor.
     pub(crate) fn watch_with(&mut self, monitor: Monitor) {
         self.monitor = Some(monitor);
+    }
+
+    /// For a machine whose command line has this trace.
+    pub(crate) fn count_with(&mut self, trace: Trace) {
+        self.trace = Some(trace);
     }
 
     /// For a machine whose command line leads to this wire.
@@ -129,11 +137,33 @@ impl Machine {
         self.memory.ledger()
     }
 
+    /// Sets the stamps of the first request ([`Phase::is_of_request`](mayfly_abi::ledger::Phase::is_of_request)) back to 0,
+    /// so that the kernel stamps the next request as if it were the first, at no cost to it.
+    ///
+    /// Only while the machine rests ([`Machine::settle`]): otherwise some stamps would be of one request and some of
+    /// another. docs/ledger.md has the protocol.
+    pub fn forget_request(&self) -> Result<(), Error> {
+        self.memory.forget_request().map_err(Error::io("write to the guest's ledger"))
+    }
+
     /// Blocks of guest code that QEMU's TCG has translated since it started. Only for a [monitored] machine.
     ///
     /// [monitored]: crate::Launch::monitored
     pub fn translated_blocks(&self) -> Result<u64, Error> {
         self.monitor.as_ref().ok_or(Error::NotMonitored)?.translated_blocks()
+    }
+
+    /// Accesses of the guest to devices since QEMU started. Only for a [traced] machine.
+    ///
+    /// [traced]: crate::Launch::traced
+    pub fn exits(&self) -> Result<Exits, Error> {
+        let trace = self.trace.as_ref().ok_or(Error::NotTraced)?;
+        trace.exits().map_err(Error::io("count what QEMU has traced"))
+    }
+
+    /// Pages of the guest's memory that were touched since QEMU started, by the guest or by QEMU, which puts the image there.
+    pub fn touched_pages(&self) -> Result<u64, Error> {
+        self.memory.touched_pages().map_err(Error::io("look at the guest's memory file"))
     }
 
     /// Waits until the guest has gone idle `idles` times in all and done nothing for `quiet`, and gives the ledger of then.

@@ -1,9 +1,10 @@
 //! The guest's memory as a file on the host: the ledger, the fault records, and the host's word that it has read them.
 
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 
+use mayfly_abi::PAGE;
 use mayfly_abi::boot::LEDGER;
 use mayfly_abi::fault::{FAULT_SEEN, FAULT_SLOTS, FaultRecord, fault_record};
 use mayfly_abi::ledger::{Ledger, Phase};
@@ -39,12 +40,28 @@ impl Memory {
         self.file.file().read_exact_at(out, physical)
     }
 
+    /// Pages that were ever touched: those that the host's kernel had to find memory for.
+    pub(crate) fn touched_pages(&self) -> io::Result<u64> {
+        /// What a file's blocks are counted in, whatever its file system has (inode(7)).
+        const BLOCK: u64 = 512;
+        Ok(self.file.file().metadata()?.blocks() * BLOCK / PAGE)
+    }
+
     /// The ledger as it is now, or `None` before the guest's first instruction.
     pub fn ledger(&self) -> Option<Ledger> {
         let mut bytes = [0; Ledger::SIZE];
         self.read(LEDGER, &mut bytes).ok()?;
         let ledger = Ledger::get(&bytes);
-        (ledger.stamps[Phase::Entry as usize] != 0).then_some(ledger)
+        (ledger.stamp(Phase::Entry) != 0).then_some(ledger)
+    }
+
+    /// Sets the stamps of the first request back to 0, so that the kernel stamps the next one as if it were the first.
+    /// Only while the machine rests: see [`Machine::forget_request`](crate::Machine::forget_request).
+    pub fn forget_request(&self) -> io::Result<()> {
+        for phase in Phase::ALL.iter().filter(|phase| phase.is_of_request()) {
+            self.file.file().write_all_at(&0_u64.to_le_bytes(), LEDGER + phase.offset() as u64)?;
+        }
+        Ok(())
     }
 
     /// The faults with higher numbers than `seen`.
@@ -146,6 +163,33 @@ mod tests {
         (1..=8).chain([10]).for_each(|id| write(&memory, id));
         let faults = memory.faults_since(8).expect("readable");
         assert_eq!((ids(&faults), faults.missed, faults.newest), (vec![10], 1, 10));
+    }
+
+    #[test]
+    fn pages_are_counted_once_they_are_touched() {
+        let memory = memory();
+        assert_eq!(memory.touched_pages().expect("it is a file"), 0, "2 MiB of nothing");
+        for at in [5 * PAGE, 5 * PAGE + 8, 9 * PAGE] {
+            memory.file.file().write_all_at(&[1; 8], at).expect("writable");
+        }
+        assert_eq!(memory.touched_pages().expect("it is a file"), 2);
+    }
+
+    #[test]
+    fn a_request_is_forgotten_and_the_boot_is_not() {
+        let memory = memory();
+        for phase in Phase::ALL {
+            let stamp = 100 + *phase as u64;
+            memory.file.file().write_all_at(&stamp.to_le_bytes(), LEDGER + phase.offset() as u64).expect("writable");
+        }
+        let before = memory.ledger().expect("the entry is stamped");
+        memory.forget_request().expect("writable");
+        let after = memory.ledger().expect("the entry is stamped");
+        for phase in Phase::ALL {
+            let expected = if phase.is_of_request() { 0 } else { 100 + *phase as u64 };
+            assert_eq!((before.stamp(*phase), after.stamp(*phase)), (100 + *phase as u64, expected), "{phase:?}");
+        }
+        assert_eq!(after.stamp(Phase::Arp), 106, "what came before the first connection is the boot's");
     }
 
     #[test]

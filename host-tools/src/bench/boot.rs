@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use mayfly_qemu::tsc_hz;
 
 use super::comparison::Comparison;
+use super::counted::{self, Counted};
 use super::first_response::{self, FirstResponse};
 use super::measure;
 use super::peers::Choice;
@@ -30,9 +31,13 @@ const PATH: &str = "/hello";
 /// Every boot follows a boot of an empty guest on the same machine: the floor, below which no kernel can be. The guest
 /// leaves a time stamp at each phase; they are read from outside and put on the host's clock. After it, every peer that is
 /// prepared is booted and asked by the same clock: from the spawn of its process to the last byte of its first response.
+///
+/// With --metric insn nothing is timed: the guest's instructions are counted from each phase of a boot, of its first request
+/// and of a later one to the next. --runs has no say then: every boot takes the same. Nor have peers, which leave no stamps.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  mayfly bench --prepare linux\n  mayfly bench boot --runs 50 --json build/results.jsonl"
+    after_help = "Examples:\n  mayfly bench --prepare linux\n  mayfly bench boot --runs 50 --json build/results.jsonl\n  \
+        mayfly bench boot --metric insn"
 )]
 pub(super) struct Args {
     /// How many boots to measure.
@@ -68,11 +73,14 @@ impl Args {
 /// Carries out `mayfly bench boot`. Fails if the phases do not add up.
 pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     ImageFile::open(&args.image)?;
+    if args.common.counts() {
+        return count(&args);
+    }
     let hz = tsc_hz().context("this host's TSC has no steady rate, so boots cannot be measured on it")?;
     let verdict = args.common.accelerator()?;
     let (floor, mut file) = Unfinished::file(&std::env::temp_dir())?;
     file.write_all(&floor_image()?)?;
-    let launch = measure::launch(&args.image, verdict.accelerator);
+    let launch = args.common.launch(&args.image, &verdict);
     let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
 
     let peers = args.peers.find(verdict.accelerator)?;
@@ -138,6 +146,24 @@ fn series(boots: impl Iterator<Item = FirstResponse> + Clone) -> Vec<Series> {
         Series::new("connections until the first response", Unit::Count, asked),
     ];
     series.into_iter().flatten().collect()
+}
+
+/// Counts instructions instead, phase by phase.
+fn count(args: &Args) -> anyhow::Result<ExitCode> {
+    let verdict = args.common.accelerator()?;
+    let launch = args.common.launch(&args.image, &verdict);
+    let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
+    let counted = Counted::of(&args.image, &args.path)?;
+    let proxies = counted::proxies(&args.image, &args.path)?;
+
+    println!("instructions from each phase to the next: of a boot, of its first GET {}, of a later one", args.path);
+    println!("{}\n\n{}", session.environment(), counted::Table(&counted, &proxies));
+    for ((name, part), proxies) in counted::PARTS.into_iter().zip(counted.parts()).zip(proxies) {
+        let series = part.series().into_iter().chain(proxies.series());
+        session.add([("path", args.path.as_str().into()), ("part", name.into())], 0, series);
+    }
+    session.end()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Measures `runs` times, after some that are not counted, and shows how far it is.

@@ -30,6 +30,9 @@ pub(super) struct Args {
     common: Common,
 }
 
+/// Functions of each step of which the usual one counts.
+const COUNTED: usize = 3;
+
 const RESIDENT: &str = "resident functions";
 const EACH: &str = "a resident function";
 const OVER_ALL: &str = "all memory over resident functions";
@@ -58,85 +61,88 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let subjects = args.memory.iter().map(|memory| Subject::make(&mut images, *memory));
     let subjects = subjects.collect::<anyhow::Result<Vec<_>>>()?;
     let [first, ..] = subjects.as_slice() else { anyhow::bail!("there is nothing to measure") };
-    let launch = first.made.described(verdict.accelerator);
+    let launch = first.made.described(&args.common, &verdict);
     let mut session = Session::begin(Benchmark::Density, &args.common, first.made.image.clone(), &launch, &verdict)?;
 
-    let bar = super::progress((1 + args.runs) * STEPS * subjects.len() as u32)?;
-    let counted = fill::all(&subjects, |subject| subject.made.counted(), &bar)?;
-    let mut timed = Vec::new();
-    for _ in 0..args.runs {
-        timed.push(fill::all(&subjects, |subject| subject.made.timed(verdict.accelerator), &bar)?);
-    }
+    let runs = if args.common.counts() { 0 } else { args.runs };
+    let bar = super::progress((1 + runs) * STEPS * subjects.len() as u32)?;
+    let counted = fill::all(&subjects, |subject| subject.made.counted(), COUNTED, &bar)?;
+    let timed = (0..runs).map(|_| fill::all(&subjects, |subject| subject.made.launch(&args.common, &verdict), 0, &bar));
+    let timed = timed.collect::<anyhow::Result<Vec<_>>>()?;
     bar.finish_and_clear();
 
-    let results: Vec<_> = subjects
-        .iter()
-        .zip(&counted)
-        .enumerate()
-        .map(|(at, (subject, counted))| {
-            let timed: Vec<_> = timed.iter().map(|fills| &fills[at]).collect();
-            (
-                subject,
-                Row { parameter: "memory MiB", value: subject.memory(), series: summary(subject, counted, &timed) },
-                steps(counted, &timed),
-            )
-        })
-        .collect();
-    let rows: Vec<_> = results.iter().map(|(_, row, _)| row.clone()).collect();
-    println!("functions asked once, one after another, until memory is full and beyond; filled {} times", args.runs);
+    let found = subjects.iter().zip(&counted).enumerate().map(|(at, (subject, counted))| Found {
+        subject,
+        counted,
+        timed: timed.iter().map(|fills| &fills[at]).collect(),
+    });
+    let found: Vec<_> = found.collect();
+    let rows: Vec<_> = found.iter().map(Found::row).collect();
+    println!("functions asked once, one after another, until memory is full and beyond; filled {} times", 1 + runs);
     println!("{}\n\n{}", session.environment(), Rows { columns: &COLUMNS, rows: &rows });
-    for (subject, row, steps) in results {
-        let memory = ("memory MiB", row.value.into());
-        session.add_on(&subject.made, verdict.accelerator, [memory.clone()], fill::WARMUP, row.series);
-        for (asked, series) in steps {
+    for (row, found) in rows.into_iter().zip(&found) {
+        let Subject { made, .. } = found.subject;
+        let (launch, memory) = (made.described(&args.common, &verdict), (row.parameter, row.value.into()));
+        session.add_on(&made.image, &launch, [memory.clone()], fill::WARMUP, row.series);
+        for (asked, series) in found.steps() {
             let parameters = [memory.clone(), ("functions asked", asked.into())];
-            session.add_on(&subject.made, verdict.accelerator, parameters, fill::WARMUP, series);
+            session.add_on(&made.image, &launch, parameters, fill::WARMUP, series);
         }
     }
     session.end()?;
-    for subject in subjects.iter().zip(&counted).filter(|(_, counted)| !counted.is_full()).map(|(subject, _)| subject) {
+    for Found { subject, .. } in found.iter().filter(|found| !found.counted.is_full()) {
         let asked = grouped(subject.count as usize);
         println!("with {} MiB all {asked} functions stayed resident: there is room for more", subject.memory());
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the fillings of one machine say together.
-fn summary(subject: &Subject, counted: &Fill, timed: &[&Fill]) -> Vec<Series> {
-    let each = |figure: fn(&Fill) -> f64| timed.iter().map(|fill| figure(fill)).collect::<Vec<_>>();
-    let memory = subject.memory() as f64 * 1024.0;
-    let image = subject.made.image.bytes as f64 / 1024.0;
-    let over_all = timed.iter().map(|fill| memory / fill.resident()).collect();
-    let times = |part: fn(&Fill) -> Vec<f64>| timed.iter().flat_map(|fill| part(fill)).collect::<Vec<_>>();
-    let figures = [
-        (RESIDENT, Unit::Count, each(Fill::resident)),
-        (EACH, Unit::Kibibytes, each(Fill::kib_each)),
-        (OVER_ALL, Unit::Kibibytes, over_all),
-        (FULL, Unit::Kibibytes, each(Fill::kib_full)),
-        (IMAGE, Unit::Kibibytes, vec![image]),
-        (
-            DOMAIN_WITH_ROOM,
-            Unit::Instructions,
-            counted.domain_with_room().map(|count| count as f64).into_iter().collect(),
-        ),
-        (
-            DOMAIN_WITHOUT_ROOM,
-            Unit::Instructions,
-            counted.domain_without_room().map(|count| count as f64).into_iter().collect(),
-        ),
-        (WITH_ROOM, Unit::Microseconds, times(Fill::times_with_room)),
-        (WITHOUT_ROOM, Unit::Microseconds, times(Fill::times_without_room)),
-    ];
-    figures.into_iter().filter_map(|(name, unit, values)| Series::new(name, unit, values)).collect()
+/// What was found with one machine.
+struct Found<'a> {
+    subject: &'a Subject,
+    /// On the machine that counts instructions.
+    counted: &'a Fill,
+    /// On those on which time was taken.
+    timed: Vec<&'a Fill>,
 }
 
-/// After each step: how many functions were asked, memory in use, and what the step's first requests took.
-fn steps(counted: &Fill, timed: &[&Fill]) -> Vec<(u64, Vec<Series>)> {
-    let steps = counted.steps.iter().enumerate().map(|(at, step)| {
-        let in_use = timed.iter().map(|fill| fill.steps[at].kib()).collect();
-        let figures = [(IN_USE, Unit::Kibibytes, in_use), (DOMAIN, Unit::Instructions, vec![step.domain as f64])];
+impl Found<'_> {
+    /// A figure of memory, of each filling.
+    fn each(&self, figure: impl Fn(&Fill) -> f64) -> Vec<f64> {
+        [self.counted].into_iter().chain(self.timed.iter().copied()).map(figure).collect()
+    }
+
+    /// What all fillings say together.
+    fn row(&self) -> Row {
+        let Self { subject, counted, timed } = self;
+        let memory = subject.memory() as f64 * 1024.0;
+        let times = |part: fn(&Fill) -> Vec<f64>| timed.iter().flat_map(|fill| part(fill)).collect();
+        let count = |figure: Option<u64>| figure.into_iter().map(|count| count as f64).collect();
+        let figures = [
+            (RESIDENT, Unit::Count, self.each(Fill::resident)),
+            (EACH, Unit::Kibibytes, self.each(Fill::kib_each)),
+            (OVER_ALL, Unit::Kibibytes, self.each(|fill| memory / fill.resident())),
+            (FULL, Unit::Kibibytes, self.each(Fill::kib_full)),
+            (IMAGE, Unit::Kibibytes, vec![subject.made.image.bytes as f64 / 1024.0]),
+            (DOMAIN_WITH_ROOM, Unit::Instructions, count(counted.domain_with_room())),
+            (DOMAIN_WITHOUT_ROOM, Unit::Instructions, count(counted.domain_without_room())),
+            (WITH_ROOM, Unit::Microseconds, times(Fill::times_with_room)),
+            (WITHOUT_ROOM, Unit::Microseconds, times(Fill::times_without_room)),
+        ];
         let series = figures.into_iter().filter_map(|(name, unit, values)| Series::new(name, unit, values));
-        (step.asked, series.collect())
-    });
-    steps.collect()
+        Row { parameter: "memory MiB", value: subject.memory(), series: series.collect() }
+    }
+
+    /// After each step: how many functions were asked, memory in use, and what the step's first request took.
+    fn steps(&self) -> Vec<(u64, Vec<Series>)> {
+        let steps = self.counted.steps.iter().enumerate().map(|(at, step)| {
+            let figures = [
+                (IN_USE, Unit::Kibibytes, self.each(|fill| fill.steps[at].kib())),
+                (DOMAIN, Unit::Instructions, step.domain.map(|count| count as f64).into_iter().collect()),
+            ];
+            let series = figures.into_iter().filter_map(|(name, unit, values)| Series::new(name, unit, values));
+            (step.asked, series.collect())
+        });
+        steps.collect()
+    }
 }

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use mayfly_qemu::{Accelerator, Launch};
+use mayfly_qemu::Launch;
+use mayfly_qemu::accelerator::Verdict;
 
+use super::session::Common;
 use crate::build::{Base, Function, Generated};
 use crate::results::Image;
 use crate::unfinished::Unfinished;
@@ -52,9 +54,9 @@ impl Made {
         Self { memory_mib, ..self }
     }
 
-    /// The machine on which time is taken.
-    pub(super) fn timed(&self, accelerator: Accelerator) -> Launch {
-        Launch::new(&self.path).memory_mib(self.memory_mib).accelerator(accelerator)
+    /// The machine that the benchmark is about.
+    pub(super) fn launch(&self, common: &Common, verdict: &Verdict) -> Launch {
+        common.launch(&self.path, verdict).memory_mib(self.memory_mib)
     }
 
     /// The machine on which instructions are counted.
@@ -62,8 +64,8 @@ impl Made {
         Launch::new(&self.path).memory_mib(self.memory_mib).icount()
     }
 
-    /// How a result describes the machine: the image's place is another one in every run.
-    pub(super) fn described(&self, accelerator: Accelerator) -> Launch {
-        Launch::new("{image}").memory_mib(self.memory_mib).accelerator(accelerator)
+    /// How a result describes [`Made::launch`]: the image's place is another one in every run.
+    pub(super) fn described(&self, common: &Common, verdict: &Verdict) -> Launch {
+        common.launch("{image}", verdict).memory_mib(self.memory_mib)
     }
 }

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use mayfly_abi::image::Isolation;
 use mayfly_qemu::Launch;
 
-use self::measure::{Counted, Subject, Timed, Work};
+use self::measure::{Counted, Subject, Timed};
 use self::table::Table;
-use super::server::{Server, Start};
+use super::server::{Server, Start, Work};
 use super::session::{Common, Session};
 use crate::build::{self, Manifest, source_root};
 use crate::results::{Benchmark, Image, Series, Unit};
@@ -58,10 +58,12 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let folder = Unfinished::folder(&std::env::temp_dir())?;
     let images = build_images(&dirs, folder.path())?;
     let image = Image { name: subject.to_string(), ..Image::of(&images[0])? };
-    let launch = Launch::new(&images[0]).accelerator(verdict.accelerator);
+    // Each backend has an image of its own, whose place is another one in every run.
+    let launch = args.common.launch("{image}", &verdict);
     let mut session = Session::begin(Benchmark::Isolation, &args.common, image, &launch, &verdict)?;
 
-    let bar = super::progress(images.len() as u32 + args.runs)?;
+    let rounds = if args.common.counts() { 0 } else { args.runs };
+    let bar = super::progress(images.len() as u32 + rounds)?;
     let mut rows: Vec<Row> = Isolation::ALL.iter().map(|isolation| Row::new(*isolation)).collect();
     for (row, image) in rows.iter_mut().zip(&images) {
         row.counted = match Server::start(Launch::new(image).icount())? {
@@ -70,19 +72,21 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
         };
         bar.inc(1);
     }
-    // All of them are up while time is taken, so that the host treats them alike.
-    let mut servers = Vec::new();
-    for (row, image) in rows.iter_mut().zip(&images) {
-        match Server::start(Launch::new(image).accelerator(verdict.accelerator))? {
-            Start::Serving(server) => servers.push((row, server)),
-            Start::Refused(why) => row.timed = row.refuse(why),
+    if !args.common.counts() {
+        // All of them are up while time is taken, so that the host treats them alike.
+        let mut servers = Vec::new();
+        for (row, image) in rows.iter_mut().zip(&images) {
+            match Server::start(args.common.launch(image, &verdict))? {
+                Start::Serving(server) => servers.push((row, server)),
+                Start::Refused(why) => row.timed = row.refuse(why),
+            }
         }
+        measure::time(&mut servers, &subject, args.requests, args.runs, &bar)?;
     }
-    measure::time(&mut servers, &subject, args.requests, args.runs, &bar)?;
-    drop(servers);
     bar.finish_and_clear();
 
-    println!("GET {} on a keep-alive connection: {} rounds of {} requests", subject.path(), args.runs, args.requests);
+    let rounds = if rounds > 0 { format!(": {rounds} rounds of {} requests", args.requests) } else { String::new() };
+    println!("GET {} on a keep-alive connection{rounds}", subject.path());
     println!("{}\n\n{}", session.environment(), Table { subject: &subject, rows: &rows });
     for row in &rows {
         row.ways().into_iter().for_each(|(way, series)| {

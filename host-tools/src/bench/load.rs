@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use mayfly_qemu::{Launch, tsc_hz};
 
 use self::figures::{Row, Turn};
@@ -57,6 +57,11 @@ pub(super) struct Args {
 
 /// Carries out `mayfly bench load`. Fails if a request got a wrong answer or none.
 pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
+    ensure!(
+        !args.common.counts(),
+        "a load is made of time: how many requests meet in the machine, and how, is different in every run. For the \
+         instructions of a request there is `mayfly bench boot --metric insn`"
+    );
     ImageFile::open(&args.image)?;
     let tsc_hz = tsc_hz().context("this host's TSC has no steady rate, which a Linux guest would have to be told")?;
     let verdict = args.common.accelerator()?;

@@ -69,7 +69,7 @@ pub(super) fn boot(image: &Path, accelerator: Accelerator, hz: u64, path: &str) 
 /// Waits until the ledger has a stamp of `phase`.
 pub(super) fn wait_for_stamp(machine: &mut Machine, phase: Phase) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    while machine.ledger().is_none_or(|ledger| ledger.stamps[phase as usize] == 0) {
+    while machine.ledger().is_none_or(|ledger| ledger.stamp(phase) == 0) {
         machine.check()?;
         ensure!(
             Instant::now() < deadline,

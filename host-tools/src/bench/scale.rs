@@ -6,17 +6,17 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use indicatif::ProgressBar;
-use mayfly_qemu::Accelerator;
+use mayfly_qemu::Launch;
 
 use self::dimension::{Dimension, Machine};
-use super::images::Images;
+use super::images::{Images, Made};
 use super::rows::{Column, Row, Rows};
 use super::server::{Server, Work};
 use super::session::{Common, Session};
 use crate::results::{Benchmark, Series, Unit};
 
-/// Requests of which the cheapest counts.
-const COUNTED: u32 = 20;
+/// Requests of which the usual one counts.
+const COUNTED: u32 = 8;
 /// Requests that are sent to each machine first, for each value, and not counted.
 const WARMUP: u32 = 5;
 
@@ -25,6 +25,9 @@ const WARMUP: u32 = 5;
 /// One thing grows at a time: how many functions the image holds, how many connections are open, of which all but one do
 /// nothing, how long the body is that goes there and comes back, and how many pages the function writes to. The machines of
 /// what grows are up together and take turns. A flat line is a cost that does not grow.
+///
+/// With --metric insn, of bodies that are more than a packet only the instructions of the function's domain are counted: what
+/// the network takes depends on how the client's packets come.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  mayfly bench scale --connections 1,900 --runs 50 --json build/results.jsonl")]
 pub(super) struct Args {
@@ -74,33 +77,39 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
         Dimension::pages(&mut images, &args.pages)?,
     ];
     let first = &dimensions[0].machines.first().context("there is nothing to measure")?.made;
-    let launch = first.described(verdict.accelerator);
+    let launch = first.described(&args.common, &verdict);
     let mut session = Session::begin(Benchmark::Scale, &args.common, first.image.clone(), &launch, &verdict)?;
 
     let points: usize = dimensions.iter().map(|dimension| dimension.points.len()).sum();
-    let bar = super::progress(points as u32 + dimensions.len() as u32 * args.runs)?;
+    let runs = if args.common.counts() { 0 } else { args.runs };
+    let bar = super::progress(points as u32 + dimensions.len() as u32 * runs)?;
     let mut rows = Vec::new();
     for dimension in &dimensions {
-        let mut own = count(dimension, &bar)?;
-        time(dimension, &mut own, verdict.accelerator, &args, &bar)?;
+        let mut own = count(dimension, args.common.counts(), &bar)?;
+        if runs > 0 {
+            time(dimension, &mut own, |made| made.launch(&args.common, &verdict), &args, &bar)?;
+        }
         rows.push(own);
     }
     bar.finish_and_clear();
 
-    println!("a request as something grows: {} rounds of {} requests for each value", args.runs, args.requests);
+    let rounds =
+        if runs > 0 { format!(": {runs} rounds of {} requests for each value", args.requests) } else { String::new() };
+    println!("a request as something grows{rounds}");
     println!("{}\n\n{}", session.environment(), Rows { columns: &COLUMNS, rows: &rows.concat() });
     for (dimension, rows) in dimensions.iter().zip(rows) {
         for (row, point) in rows.into_iter().zip(&dimension.points) {
             let made = &dimension.machines[point.machine].made;
-            session.add_on(made, verdict.accelerator, [(row.parameter, row.value.into())], WARMUP, row.series);
+            let launch = made.described(&args.common, &verdict);
+            session.add_on(&made.image, &launch, [(row.parameter, row.value.into())], WARMUP, row.series);
         }
     }
     session.end()?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Counts instructions, machine by machine: a row for each point.
-fn count(dimension: &Dimension, bar: &ProgressBar) -> anyhow::Result<Vec<Row>> {
+/// Counts instructions: a row for each point. `exactly`: only what is the same in every run.
+fn count(dimension: &Dimension, exactly: bool, bar: &ProgressBar) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut servers = Vec::new();
     for Machine { made, idle } in &dimension.machines {
@@ -110,8 +119,9 @@ fn count(dimension: &Dimension, bar: &ProgressBar) -> anyhow::Result<Vec<Row>> {
         let server = &mut servers[point.machine];
         (0..WARMUP).try_for_each(|_| server.send(&point.request).map(drop))?;
         let works = (0..COUNTED).map(|_| server.work(&point.request)).collect::<anyhow::Result<Vec<_>>>()?;
-        let figures = Work::least(works).map(|work| [(DOMAIN_INSTRUCTIONS, work.domain), (INSTRUCTIONS, work.request)]);
-        let figures = figures.into_iter().flatten();
+        let Work { domain, request } = Work::usual(&works).context("nothing was asked")?;
+        let request = (point.one_packet || !exactly).then_some((INSTRUCTIONS, request));
+        let figures = [(DOMAIN_INSTRUCTIONS, domain)].into_iter().chain(request);
         let series = figures.filter_map(|(name, figure)| Series::new(name, Unit::Instructions, vec![figure as f64]));
         rows.push(Row { parameter: dimension.parameter, value: point.value, series: series.collect() });
         bar.inc(1);
@@ -123,13 +133,13 @@ fn count(dimension: &Dimension, bar: &ProgressBar) -> anyhow::Result<Vec<Row>> {
 fn time(
     dimension: &Dimension,
     rows: &mut [Row],
-    accelerator: Accelerator,
+    launch: impl Fn(&Made) -> Launch,
     args: &Args,
     bar: &ProgressBar,
 ) -> anyhow::Result<()> {
     let mut servers = Vec::new();
     for Machine { made, idle } in &dimension.machines {
-        servers.push(serving(Server::serving(made.timed(accelerator))?, dimension, *idle)?);
+        servers.push(serving(Server::serving(launch(made))?, dimension, *idle)?);
     }
     let mut times = vec![Vec::new(); dimension.points.len()];
     let mut order: Vec<usize> = (0..dimension.points.len()).collect();

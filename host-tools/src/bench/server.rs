@@ -13,9 +13,11 @@ use super::request::Request;
 use super::{client, measure};
 
 /// How long the machine may take for anything that is asked of it.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// Longer than it takes the client's acknowledgement to arrive.
-const QUIET: Duration = Duration::from_millis(20);
+pub(super) const QUIET: Duration = Duration::from_millis(20);
+/// Longer than Linux keeps an acknowledgement back, which otherwise may or may not come with the next request.
+const ACKNOWLEDGED: Duration = Duration::from_millis(60);
 /// What the kernel's own lines on the console start with.
 const KERNEL_SAYS: &str = "mayfly: ";
 
@@ -46,8 +48,7 @@ impl Server {
                 _ => Err(error),
             };
         }
-        let connection = connect(&mut machine)?;
-        Ok(Start::Serving(Self { machine, connection, idle: Vec::new() }))
+        Ok(Start::Serving(Self::of(machine)?))
     }
 
     /// The same for a machine that nothing speaks against.
@@ -56,6 +57,12 @@ impl Server {
             Start::Serving(server) => Ok(server),
             Start::Refused(why) => bail!("the kernel refuses this machine: {why}"),
         }
+    }
+
+    /// A machine that listens, and a connection to it.
+    pub(super) fn of(mut machine: Machine) -> anyhow::Result<Self> {
+        let connection = connect(&mut machine)?;
+        Ok(Self { machine, connection, idle: Vec::new() })
     }
 
     /// Opens connections, one after another, each of which is answered once: QEMU's queue of those that the machine does not
@@ -69,6 +76,12 @@ impl Server {
             self.idle.push(opened.with_context(|| format!("idle connection {} of {count}", number + 1))?);
         }
         Ok(())
+    }
+
+    /// The machine, once it rests.
+    pub(super) fn at_rest(&self) -> anyhow::Result<&Machine> {
+        self.machine.settle(0, QUIET, PATIENCE)?;
+        Ok(&self.machine)
     }
 
     /// Asks for `path`: the time from sending to the last byte of the answer, which must be a success.
@@ -85,29 +98,30 @@ impl Server {
         })
     }
 
-    /// The ledger, with the machine at rest.
-    pub(super) fn ledger(&self) -> anyhow::Result<Ledger> {
-        self.ledger_after(0)
-    }
-
-    /// The same once the machine has gone idle so many times in all.
-    pub(super) fn ledger_after(&self, idles: u64) -> anyhow::Result<Ledger> {
+    /// The ledger once the machine rests and has gone idle so many times in all.
+    pub(super) fn settled(&self, idles: u64) -> anyhow::Result<Ledger> {
         Ok(self.machine.settle(idles, QUIET, PATIENCE)?)
     }
 
-    /// What a request takes in instructions, on a machine whose TSC counts them.
+    /// What a request takes in instructions, on a machine whose TSC counts them. The answer before it has been acknowledged.
     pub(super) fn work(&mut self, request: &Request) -> anyhow::Result<Work> {
-        let before = self.ledger()?;
+        let before = self.machine.settle(0, ACKNOWLEDGED, PATIENCE)?;
         self.send(request)?;
-        let after = self.ledger_after(before.idles + 1)?;
+        let after = self.settled(before.idles + 1)?;
         Ok(Work { domain: after.domains - before.domains, request: after.busy - before.busy })
     }
 
-    /// Asks for `path`: the ledger before and after, with the machine at rest both times.
+    /// The ledger as it is now.
+    pub(super) fn ledger(&self) -> anyhow::Result<Ledger> {
+        self.machine.ledger().context("the machine has a ledger since it listens")
+    }
+
+    /// Asks for `path`: the ledger before and after, with the machine at rest both times. The stamps after are this request's.
     pub(super) fn observe(&mut self, path: &str) -> anyhow::Result<(Ledger, Ledger)> {
-        let before = self.machine.settle(0, QUIET, PATIENCE)?;
+        let before = self.settled(0)?;
+        self.machine.forget_request()?;
         self.ask(path)?;
-        Ok((before, self.machine.settle(before.idles + 1, QUIET, PATIENCE)?))
+        Ok((before, self.settled(before.idles + 1)?))
     }
 }
 
@@ -121,12 +135,19 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// The least of each of the two: whether the answer before is acknowledged with a request, or in a packet of its own, is none
-    /// of its cost.
-    pub(super) fn least(works: impl IntoIterator<Item = Self>) -> Option<Self> {
-        works
-            .into_iter()
-            .reduce(|one, other| Self { domain: one.domain.min(other.domain), request: one.request.min(other.request) })
+    /// What a request takes if nothing comes in between, of some that were counted. `None` if there are none.
+    ///
+    /// Of the domains, which hardly ever differ, the one in the middle: the kernel's timer may happen to be set already. Of all
+    /// work the least that was seen twice: an answer may be acknowledged so early that it counts, which is none of its cost.
+    pub(super) fn usual(works: &[Self]) -> Option<Self> {
+        let sorted = |part: fn(&Self) -> u64| {
+            let mut all: Vec<_> = works.iter().map(part).collect();
+            all.sort_unstable();
+            all
+        };
+        let (domains, requests) = (sorted(|work| work.domain), sorted(|work| work.request));
+        let twice = requests.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+        Some(Self { domain: *domains.get(domains.len() / 2)?, request: twice.or(requests.first().copied())? })
     }
 }
 
@@ -156,6 +177,17 @@ fn last_words(console: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_happens_once_is_not_usual() {
+        let works = |works: &[(u64, u64)]| {
+            let works: Vec<_> = works.iter().map(|&(domain, request)| Work { domain, request }).collect();
+            Work::usual(&works).map(|Work { domain, request }| (domain, request))
+        };
+        assert_eq!(works(&[(1002, 5351), (980, 3541), (1002, 3563), (1002, 3672), (1002, 3563)]), Some((1002, 3563)));
+        assert_eq!(works(&[(1002, 5351), (1002, 3563)]), Some((1002, 3563)));
+        assert_eq!(works(&[]), None);
+    }
 
     #[test]
     fn the_kernels_last_sentence_says_why_it_refused() {

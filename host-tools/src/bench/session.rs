@@ -3,32 +3,62 @@
 use std::env;
 use std::path::PathBuf;
 
-use mayfly_qemu::accelerator::{self, Verdict};
+use anyhow::ensure;
+use mayfly_qemu::accelerator::{self, Choice, Verdict};
 use mayfly_qemu::{Accelerator, Launch};
 
-use super::images::Made;
 use crate::results::{self, Benchmark, Environment, Image, Parameter, Record, SCHEMA, Series};
+
+/// What is measured of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Metric {
+    /// How long it takes.
+    Time,
+    /// How many instructions the guest executes: the same in every run, on every host.
+    Insn,
+}
 
 /// Options of every benchmark.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Common {
+    /// Measure time, or count the guest's instructions: nothing is timed then, and every run gives the same bytes.
+    #[arg(long, value_name = "METRIC", default_value = "time")]
+    metric: Metric,
     /// Add the results to a file, each as a line of JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// What executes the machines' instructions while time is taken: auto, tcg or kvm.
     #[arg(long, value_name = "NAME", default_value = "auto")]
-    accel: accelerator::Choice,
+    accel: Choice,
 }
 
 impl Common {
     /// Nothing said.
     pub(super) fn new() -> Self {
-        Self { json: None, accel: accelerator::Choice::Auto }
+        Self { metric: Metric::Time, json: None, accel: Choice::Auto }
+    }
+
+    /// Whether instructions are counted and nothing is timed.
+    pub(super) fn counts(&self) -> bool {
+        self.metric == Metric::Insn
     }
 
     /// Decides what executes the machines' instructions.
     pub(super) fn accelerator(&self) -> anyhow::Result<Verdict> {
-        Ok(accelerator::choose(self.accel)?)
+        if !self.counts() {
+            return Ok(accelerator::choose(self.accel)?);
+        }
+        ensure!(
+            self.accel != Choice::Fixed(Accelerator::Kvm),
+            "instructions are counted by QEMU's TCG: leave out --accel kvm or --metric insn"
+        );
+        Ok(Verdict { accelerator: Accelerator::Tcg, reason: "it counts instructions".to_owned() })
+    }
+
+    /// A machine that boots `image`, as the benchmark wants it.
+    pub(super) fn launch(&self, image: impl Into<PathBuf>, verdict: &Verdict) -> Launch {
+        let launch = Launch::new(image).accelerator(verdict.accelerator);
+        if self.counts() { launch.icount() } else { launch }
     }
 }
 
@@ -47,6 +77,8 @@ pub(super) struct Session {
     benchmark: Benchmark,
     environment: Environment,
     json: Option<PathBuf>,
+    /// The command that measures.
+    command: String,
     records: Vec<Record>,
 }
 
@@ -59,8 +91,20 @@ impl Session {
         launch: &Launch,
         verdict: &Verdict,
     ) -> anyhow::Result<Self> {
-        let environment = Environment::gather(image, launch, verdict)?;
-        Ok(Self { benchmark, environment, json: common.json.clone(), records: Vec::new() })
+        let mut environment = Environment::gather(image, launch, verdict)?;
+        let mut words: Vec<_> = env::args().skip(1).collect();
+        if common.counts() {
+            // What is counted is the same wherever it is counted, and wherever it is written.
+            environment.host = None;
+            words = without_json(words);
+        }
+        Ok(Self {
+            benchmark,
+            environment,
+            json: common.json.clone(),
+            command: command(words.into_iter()),
+            records: Vec::new(),
+        })
     }
 
     /// Where it is made.
@@ -79,20 +123,19 @@ impl Session {
         self.add_of(subject, parameters, warmup, series);
     }
 
-    /// Notes a result of Mayfly's on an image that was made for it.
+    /// Notes a result of Mayfly's on an image that was made for it. `launch`: how its machine is booted.
     pub(super) fn add_on<const N: usize>(
         &mut self,
-        made: &Made,
-        accelerator: Accelerator,
+        image: &Image,
+        launch: &Launch,
         parameters: [(&str, Parameter); N],
         warmup: u32,
         series: impl IntoIterator<Item = Series>,
     ) {
-        let line = made.described(accelerator).template().to_string();
-        let subject = Subject { system: "mayfly".to_owned(), line, notes: Vec::new() };
+        let subject = Subject { system: "mayfly".to_owned(), line: launch.template().to_string(), notes: Vec::new() };
         self.add_of(subject, parameters, warmup, series);
         if let Some(record) = self.records.last_mut() {
-            record.environment.image = made.image.clone();
+            record.environment.image = image.clone();
         }
     }
 
@@ -113,7 +156,7 @@ impl Session {
             warmup,
             series: series.into_iter().collect(),
             notes,
-            command: command(env::args().skip(1)),
+            command: self.command.clone(),
             environment: Environment { line, ..self.environment.clone() },
         });
     }
@@ -141,9 +184,32 @@ fn command(arguments: impl Iterator<Item = String>) -> String {
     line.to_string()
 }
 
+/// The arguments, but for where the results go.
+fn without_json(arguments: Vec<String>) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        if argument == "--json" {
+            arguments.next();
+        } else if !argument.starts_with("--json=") {
+            kept.push(argument);
+        }
+    }
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_counted_results_go_is_none_of_them() {
+        for words in [&["boot", "--json", "a", "--runs", "2"][..], &["boot", "--json=b", "--runs", "2"]] {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(without_json(words), ["boot", "--runs", "2"]);
+        }
+        assert!(without_json(vec!["--json".to_owned()]).is_empty());
+    }
 
     #[test]
     fn a_command_can_be_typed_again() {

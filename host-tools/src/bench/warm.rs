@@ -13,8 +13,8 @@ use crate::build::{Generated, Work as Does};
 use crate::few::grouped;
 use crate::results::{Benchmark, Series, Unit};
 
-/// Pairs of requests of which the cheapest count.
-const COUNTED: u32 = 20;
+/// Pairs of requests of which the usual ones count.
+const COUNTED: u32 = 12;
 /// Pairs that are asked first on each machine and not counted.
 const WARMUP: u32 = 50;
 
@@ -42,17 +42,21 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let empty = Generated { name: "empty".to_owned(), work: Does::Nothing, pages: 1 };
     let mut images = Images::new()?;
     let made = images.generate("an empty function".to_owned(), &[empty])?;
-    let launch = made.described(verdict.accelerator);
+    let launch = made.described(&args.common, &verdict);
     let mut session = Session::begin(Benchmark::Warm, &args.common, made.image.clone(), &launch, &verdict)?;
 
-    let bar = super::progress(COUNTED + args.runs)?;
+    let runs = if args.common.counts() { 0 } else { args.runs };
+    let bar = super::progress(COUNTED + runs)?;
     let mut series = count(&mut Server::serving(made.counted())?, &bar)?;
-    series.extend(time(&mut Server::serving(made.timed(verdict.accelerator))?, &args, &bar)?);
+    if runs > 0 {
+        series.extend(time(&mut Server::serving(made.launch(&args.common, &verdict))?, &args, &bar)?);
+    }
     bar.finish_and_clear();
 
-    println!("GET /empty beside a request that no function answers: {} rounds of {} pairs", args.runs, args.requests);
+    let rounds = if runs > 0 { format!(": {runs} rounds of {} pairs", args.requests) } else { String::new() };
+    println!("GET /empty beside a request that no function answers{rounds}");
     println!("{}\n\n{}", session.environment(), List(&series));
-    session.add([("requests", u64::from(args.requests).into())], WARMUP, series);
+    session.add_on(&made.image, &launch, [], WARMUP, series);
     session.end()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -80,7 +84,7 @@ fn count(server: &mut Server, bar: &ProgressBar) -> anyhow::Result<Vec<Series>> 
         }
         bar.inc(1);
     }
-    let [without, with] = works.map(Work::least);
+    let [without, with] = works.map(|works| Work::usual(&works));
     Ok(without.zip(with).map(|(without, with)| counted(without, with)).unwrap_or_default())
 }
 
@@ -124,6 +128,9 @@ impl fmt::Display for List<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for series in self.0.iter().filter(|series| series.unit == Unit::Instructions) {
             writeln!(out, "{:<36}{:>9}", series.name, grouped_signed(series.summary.median))?;
+        }
+        if self.0.iter().all(|series| series.unit != Unit::Microseconds) {
+            return Ok(());
         }
         writeln!(out, "\n{:<36}{:>9}{:>9}{:>21}{:>9}{:>9}", "µs", "min", "median", "95 % interval", "p99", "outliers")?;
         for Series { name, summary, .. } in self.0.iter().filter(|series| series.unit == Unit::Microseconds) {

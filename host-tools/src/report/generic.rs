@@ -3,7 +3,7 @@
 use super::input::Entry;
 use super::number::{brief, unit};
 use super::picture::{Picture, Row};
-use super::plot::{Bar, Bars, COLOURS, Curve, Distribution, Group, Growth, Point, Sample};
+use super::plot::{Along, Bar, Bars, COLOURS, Curve, Distribution, Group, Growth, Point, Sample};
 use super::vary::Vary;
 use crate::results::{Series, Summary, Unit};
 
@@ -24,12 +24,13 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
 }
 
 /// Pictures of results that have the same parameters.
-fn pictures_of_alike<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
+pub(super) fn pictures_of_alike<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
     let vary = Vary::of(entries);
     let names = names(entries);
     let mut pictures = Vec::new();
     if let Some(along) = &vary.along {
-        pictures.extend(of_one_unit(entries, &names, &vary).iter().filter_map(|items| lines(items, &vary, along)));
+        let units = of_one_unit(entries, &names, &vary);
+        pictures.extend(units.iter().filter_map(|items| lines(&title(items), items, &vary, along, Along::Itself)));
     } else if let [_] = entries {
         let units = of_one_unit(entries, &names, &vary);
         pictures.extend(units.iter().filter_map(|items| bars_by_name(&title(items), items, &vary)));
@@ -48,7 +49,7 @@ fn pictures_of_alike<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
 }
 
 /// The results by the names of their parameters.
-fn alike<'a>(entries: &[&'a Entry]) -> Vec<Vec<&'a Entry>> {
+pub(super) fn alike<'a>(entries: &[&'a Entry]) -> Vec<Vec<&'a Entry>> {
     let mut alike: Vec<Vec<&Entry>> = Vec::new();
     for entry in entries {
         let same = |other: &&Entry| other.record.parameters.keys().eq(entry.record.parameters.keys());
@@ -141,7 +142,7 @@ pub(super) fn row<'a>(&(entry, series): &Item<'a>, vary: &Vary) -> Row<'a> {
 }
 
 /// Lines along a number; `None` if there is but one point on each, or nothing but zeros.
-fn lines<'a>(items: &[Item<'a>], vary: &Vary, along: &str) -> Option<Picture<'a>> {
+pub(super) fn lines<'a>(title: &str, items: &[Item<'a>], vary: &Vary, along: &str, from: Along) -> Option<Picture<'a>> {
     let mut legend = Vec::new();
     let mut curves = Vec::new();
     for label in labels(items, vary) {
@@ -156,9 +157,9 @@ fn lines<'a>(items: &[Item<'a>], vary: &Vary, along: &str) -> Option<Picture<'a>
     }
     let (_, first) = items.first()?;
     (!curves.is_empty()).then(|| Picture {
-        title: format!("{} by {along}", title(items)),
+        title: format!("{title} by {along}"),
         caption: caption(items, "Each mark is a median; the band around a line is its 95 % interval."),
-        plot: Box::new(Growth { curves, parameter: along.to_owned(), unit: unit(first.unit).to_owned() }),
+        plot: Box::new(Growth { curves, parameter: along.to_owned(), from, unit: unit(first.unit).to_owned() }),
         // One line is what the title says.
         legend: if legend.len() > 1 { legend } else { Vec::new() },
         words: Vec::new(),

@@ -1,5 +1,7 @@
 //! The page's first paragraph: the figures that matter, in sentences.
 
+mod costs;
+
 use super::input::Entry;
 use super::load;
 use super::meaning::doing;
@@ -56,7 +58,7 @@ pub(super) fn paragraphs(entries: &[Entry]) -> Vec<String> {
     let boots = entries.iter().filter_map(Phases::of).map(|phases| boot(&phases, entries).join(" "));
     let timed = |benchmark| move |entry: &&Entry| entry.record.benchmark == benchmark && !entry.counted();
     let loads: Vec<_> = entries.iter().filter(timed(Benchmark::Load)).collect();
-    boots.chain(load(&loads)).chain(errors(entries)).collect()
+    boots.chain(load(&loads)).chain(costs::paragraphs(entries)).chain(errors(entries)).collect()
 }
 
 /// When the first byte comes, what takes longest until then, and how long others take.

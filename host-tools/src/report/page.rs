@@ -7,7 +7,7 @@ use super::picture::{self, Picture, Row};
 use super::provenance::{self, describe};
 use super::vary::Vary;
 use super::words::{bound, capital, list};
-use super::{boot, generic, load, overview};
+use super::{boot, costs, generic, load, overview};
 use crate::results::{Benchmark, Host, Series};
 
 /// How everything looks.
@@ -110,10 +110,21 @@ impl Section<'_> {
             Benchmark::Boot if self.counted => "Guest instructions of each phase of a boot, the same in every run.",
             Benchmark::Boot => "From the spawn of QEMU to the first response.",
             Benchmark::Load => "Keep-alive connections, each of which asks again as soon as it is answered.",
-            Benchmark::Cold => "The first request of a function that was never used.",
-            Benchmark::Warm => "What a function that does nothing adds to a request.",
-            Benchmark::Density => "Resident functions against memory.",
-            Benchmark::Scale => "What a request costs as something grows. A flat line is a cost that does not grow.",
+            Benchmark::Cold => {
+                "The first request of a function that was never used, beside its second, by how many functions are in the \
+                 image and by how long their programs are."
+            }
+            Benchmark::Warm => {
+                "What a function that does nothing adds to a request, beside one that the kernel answers itself."
+            }
+            Benchmark::Density => {
+                "How many functions stay resident in how much memory. They are asked for the first time one after \
+                 another, until there are more than the memory holds."
+            }
+            Benchmark::Scale => {
+                "What a request costs as something grows. A flat line is a cost that does not grow. QEMU’s network is in \
+                 the times; the instructions are the guest’s alone."
+            }
             Benchmark::Isolation => "The same functions, held apart in each way there is.",
         }
     }
@@ -146,6 +157,9 @@ impl Section<'_> {
         let pictures = match (self.benchmark, self.counted) {
             (Benchmark::Boot, false) => boot::pictures(&self.entries),
             (Benchmark::Load, false) => load::pictures(&measured),
+            (Benchmark::Cold | Benchmark::Warm | Benchmark::Density | Benchmark::Scale, _) => {
+                costs::pictures(self.benchmark, &measured)
+            }
             _ => generic::pictures(&measured),
         };
         let rest = self.rest(&pictures);
@@ -216,7 +230,7 @@ mod tests {
             "Blocks of code that QEMU translated",
             "Requests answered a second: 3 times as many as Linux",
             "Latency on 16 connections: half of the answers within 333 µs (Mayfly) and 1,000 µs (Linux)",
-            "request by functions",
+            "Time of a request by functions",
         ] {
             let titles: Vec<_> = page.split("<h3>").skip(1).filter_map(|rest| rest.split("</h3>").next()).collect();
             let title = bound(title);

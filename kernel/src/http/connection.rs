@@ -172,6 +172,7 @@ impl Connection {
     /// Takes bytes that have arrived, as many as it can: how many. A request that is complete becomes an event.
     #[inline]
     pub(crate) fn receive(&mut self, data: &[u8], means: &mut Means<'_>) -> usize {
+        ledger::stamp(Phase::Bytes);
         if self.input.is_empty() {
             let used = self.process(data, means);
             return if used == data.len() { used } else { used + self.keep(&data[used..]) };

@@ -28,12 +28,21 @@ pub(crate) fn stamp_once(phase: Phase) {
     word(phase.offset()).write(ticks());
 }
 
-/// Stamps a phase if it is reached for the first time.
+/// Stamps a phase if it is reached for the first time, or again for the first time since the host has forgotten it.
 #[inline]
 pub(crate) fn stamp(phase: Phase) {
     let slot = word(phase.offset());
     if slot.read() == 0 {
         slot.write(ticks());
+    }
+}
+
+/// Stamps when the work in which the first response was made began and ended. Called at the end of any work.
+pub(crate) fn stamp_work(began: u64, ended: u64) {
+    let rest = word(Phase::Rest.offset());
+    if rest.read() == 0 && word(Phase::Response.offset()).read() != 0 {
+        word(Phase::Wake.offset()).write(began);
+        rest.write(ended);
     }
 }
 

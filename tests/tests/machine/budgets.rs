@@ -5,18 +5,26 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use mayfly::results::{Parameter, Unit};
 use mayfly_abi::ledger::Phase;
 use mayfly_qemu::Launch;
 use mayfly_tests::{Connection, Guest, Request, images};
 
+use crate::measures;
+
 /// Most that a figure may differ from its budget, in percent of it.
 const TOLERANCE: u64 = 1;
 
-/// A number of the budget file.
-fn budget(table: &str, key: &str) -> u64 {
+/// The budget file.
+fn budgets() -> toml::Table {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("budgets.toml");
     let text = fs::read_to_string(&file).expect("the budget file is there");
-    let budgets: toml::Table = text.parse().expect("the budget file is TOML");
+    text.parse().expect("the budget file is TOML")
+}
+
+/// A number of the budget file.
+fn budget(table: &str, key: &str) -> u64 {
+    let budgets = budgets();
     let number = budgets.get(table).and_then(|table| table.get(key)).and_then(toml::Value::as_integer);
     number.unwrap_or_else(|| panic!("budgets.toml has no {table}.{key}")).cast_unsigned()
 }
@@ -38,6 +46,61 @@ fn expect_budget(key: &str, measured: u64) {
 fn booting_takes_as_many_instructions_as_budgeted() {
     let stamps = Guest::counting(images::all()).ledger().expect("it serves").stamps;
     expect_budget("listening", stamps[Phase::Listening as usize] - stamps[Phase::Entry as usize]);
+}
+
+#[test]
+fn no_phase_of_a_boot_or_a_request_takes_more_instructions_than_budgeted() {
+    let budgets: toml::Table = budgets();
+    let budgets = budgets["phases"].as_table().expect("it has the parts");
+    let records = measures::count(images::all(), "phases.jsonl").1;
+    let (mut wrong, mut lines) = (Vec::new(), String::new());
+    for record in &records {
+        let Parameter::Word(part) = &record.parameters["part"] else { panic!("a part has a name") };
+        let budget = budgets[part].as_table().unwrap_or_else(|| panic!("budgets.toml has no phases of a {part}"));
+        let steps = record.series.iter().filter(|series| series.unit == Unit::Instructions && series.name != "total");
+        let steps: Vec<_> = steps.map(|series| (series.name.as_str(), series.summary.min as u64)).collect();
+        wrong.extend(compare(part, budget, &steps));
+        lines += &format!("[phases.{part:?}]\n");
+        lines.extend(steps.iter().map(|(name, instructions)| format!("{name:?} = {instructions}\n")));
+    }
+    assert!(wrong.is_empty(), "{}\n\nif this is meant, budgets.toml wants:\n{lines}", wrong.join("\n"));
+}
+
+/// A sentence for each phase of a part that is not as budgeted.
+fn compare(part: &str, budget: &toml::Table, steps: &[(&str, u64)]) -> Vec<String> {
+    let of = |name: &str| budget.get(name).and_then(toml::Value::as_integer).map(i64::cast_unsigned);
+    let gone = budget.keys().filter(|name| steps.iter().all(|(step, _)| step != name));
+    let gone = gone.map(|name| format!("{part}: `{name}` has a budget and was not reached"));
+    let other = steps.iter().filter_map(|&(name, now)| {
+        let Some(before) = of(name) else { return Some(format!("{part}: `{name}` has no budget and takes {now}")) };
+        let slack = before * TOLERANCE / 100;
+        let percent = (now as f64 / before as f64 - 1.0) * 100.0;
+        let change = format!("from {before} instructions to {now} ({percent:+.1} %)");
+        if now > before + slack {
+            Some(format!("{part}: `{name}` has grown {change}: make it shorter"))
+        } else if now + slack < before {
+            Some(format!("{part}: `{name}` has shrunk {change}: lower its budget"))
+        } else {
+            None
+        }
+    });
+    gone.chain(other).collect()
+}
+
+#[test]
+fn a_phase_that_grows_by_more_than_a_hundredth_is_named_with_both_numbers() {
+    let budget: toml::Table = "short = 98\nlong = 1000\ngone = 5".parse().expect("it is TOML");
+    let said = compare("request", &budget, &[("short", 99), ("long", 1010), ("new", 7)]);
+    assert_eq!(
+        said,
+        [
+            "request: `gone` has a budget and was not reached",
+            "request: `short` has grown from 98 instructions to 99 (+1.0 %): make it shorter",
+            "request: `new` has no budget and takes 7",
+        ]
+    );
+    let said = compare("boot", &budget, &[("short", 98), ("long", 989), ("gone", 5)]);
+    assert_eq!(said, ["boot: `long` has shrunk from 1000 instructions to 989 (-1.1 %): lower its budget"]);
 }
 
 #[test]

@@ -72,13 +72,13 @@ impl<'a> Fresh<'a> {
         if self.machine.as_ref().is_none_or(|(_, next)| *next == count) {
             // One at a time: the old one's memory may be much.
             self.machine = None;
-            let mut server = Server::serving(self.launch.clone())?;
-            for at in (count..count + OTHERS).flat_map(|at| [at, at]) {
-                server.send(&request(at))?;
-            }
-            self.machine = Some((server, 0));
+            self.machine = Some((Server::serving(self.launch.clone())?, 0));
         }
         let Some((server, next)) = &mut self.machine else { anyhow::bail!("there is no machine") };
+        // Each time, so that a machine that was just booted is no warmer than one that has waited for its turn.
+        for at in (count..count + OTHERS).flat_map(|at| [at, at]) {
+            server.send(&request(at))?;
+        }
         *next += 1;
         Ok((server, request(*next - 1)))
     }

@@ -6,8 +6,8 @@ use mayfly_qemu::Launch;
 
 use crate::bench::images::{Images, Made};
 use crate::bench::request::Request;
-use crate::bench::server::Server;
-use crate::build::{Generated, Work};
+use crate::bench::server::{Server, Work};
+use crate::build::{Generated, Work as Does};
 use crate::few::grouped;
 
 /// Steps in which a machine is filled.
@@ -33,7 +33,7 @@ impl Subject {
     pub(super) fn make(images: &mut Images, memory_mib: u32) -> anyhow::Result<Self> {
         let count = memory_mib * 1024 / LEAST_KIB;
         let functions =
-            (0..count + OTHERS).map(|at| Generated { name: name(at), work: Work::Number(FIRST + at), pages: 1 });
+            (0..count + OTHERS).map(|at| Generated { name: name(at), work: Does::Number(FIRST + at), pages: 1 });
         let functions: Vec<_> = functions.collect();
         let name = format!("{} generated functions of 4 KiB", grouped(functions.len()));
         Ok(Self { made: images.generate(name, &functions)?.with_memory(memory_mib), count })
@@ -50,7 +50,7 @@ fn name(at: u32) -> String {
 }
 
 fn request(at: u32) -> Request {
-    Request::get(&format!("/{}", name(at))).with_body(&Work::Number(FIRST + at).answer())
+    Request::get(&format!("/{}", name(at))).with_body(&Does::Number(FIRST + at).answer())
 }
 
 /// What was seen while a machine was filled.
@@ -72,9 +72,9 @@ pub(super) struct Step {
     frames: u64,
     /// Page frames that came into use.
     grown: u64,
-    /// Ticks of the domain of the first of them.
-    pub(super) domain: u64,
-    /// Microseconds of each other.
+    /// Instructions of a domain, if they were counted.
+    pub(super) domain: Option<u64>,
+    /// Microseconds of each that was not counted.
     times: Vec<f64>,
 }
 
@@ -130,12 +130,12 @@ impl Fill {
 
     /// Ticks of a first request's domain with room for it.
     pub(super) fn domain_with_room(&self) -> Option<u64> {
-        self.with_room().map(|step| step.domain).min()
+        middle(self.with_room())
     }
 
     /// The same if another function is dropped for it.
     pub(super) fn domain_without_room(&self) -> Option<u64> {
-        self.without_room().map(|step| step.domain).min()
+        middle(self.without_room())
     }
 
     /// Microseconds of first requests with room for them.
@@ -149,10 +149,18 @@ impl Fill {
     }
 }
 
-/// Fills a machine of each subject, a step of each in turn.
+/// Instructions of the domain of the step in the middle.
+fn middle<'a>(steps: impl Iterator<Item = &'a Step>) -> Option<u64> {
+    let mut domains: Vec<_> = steps.filter_map(|step| step.domain).collect();
+    domains.sort_unstable();
+    domains.get(domains.len() / 2).copied()
+}
+
+/// Fills a machine of each subject, a step of each in turn. `counted`: functions of each step whose instructions are counted.
 pub(super) fn all(
     subjects: &[Subject],
     launch: impl Fn(&Subject) -> Launch,
+    counted: usize,
     bar: &ProgressBar,
 ) -> anyhow::Result<Vec<Fill>> {
     let start = |subject: &Subject| {
@@ -160,7 +168,7 @@ pub(super) fn all(
         for at in (subject.count..subject.count + OTHERS).flat_map(|at| [at, at]) {
             server.send(&request(at))?;
         }
-        let before = server.ledger()?.frames_used;
+        let before = server.settled(0)?.frames_used;
         Ok((server, Fill { before, steps: Vec::new() }))
     };
     let mut machines = subjects.iter().map(start).collect::<anyhow::Result<Vec<_>>>()?;
@@ -168,7 +176,7 @@ pub(super) fn all(
     for number in 0..STEPS {
         for &at in &order {
             let (server, fill) = &mut machines[at];
-            fill.steps.push(step(server, subjects[at].count, number)?);
+            fill.steps.push(step(server, subjects[at].count, number, counted)?);
             bar.inc(1);
         }
         // Nobody is always the first.
@@ -178,15 +186,17 @@ pub(super) fn all(
 }
 
 /// Asks the functions of one step for the first time.
-fn step(server: &mut Server, count: u32, number: u32) -> anyhow::Result<Step> {
+fn step(server: &mut Server, count: u32, number: u32, counted: usize) -> anyhow::Result<Step> {
     let edge = |number: u32| (u64::from(count) * u64::from(number) / u64::from(STEPS)) as u32;
     let mut numbers = edge(number)..edge(number + 1);
     let (asked, count) = (numbers.end.into(), numbers.len() as u64);
-    let before = server.ledger()?;
-    let domain = numbers.next().map(|at| server.work(&request(at))).transpose()?.map_or(0, |work| work.domain);
+    let before = server.settled(0)?;
+    let works = numbers.by_ref().take(counted).map(|at| server.work(&request(at)));
+    let works = works.collect::<anyhow::Result<Vec<_>>>()?;
+    let domain = Work::usual(&works).map(|work| work.domain);
     let times = numbers.map(|at| Ok(server.send(&request(at))?.as_secs_f64() * 1e6));
     let times = times.collect::<anyhow::Result<_>>()?;
-    let after = server.ledger_after(before.idles + 1)?;
+    let after = server.settled(before.idles + 1)?;
     Ok(Step {
         asked,
         count,
@@ -210,7 +220,7 @@ mod tests {
                 count: 10,
                 frames: 100 + asked * 5,
                 grown: *grown,
-                domain: 3000 + asked,
+                domain: Some(3000 + asked),
                 times: vec![asked as f64],
             }
         };
@@ -230,7 +240,7 @@ mod tests {
     fn a_step_in_which_memory_becomes_full_is_neither_of_both() {
         let full = fill(&[50, 50, 25, 0]);
         assert_eq!((full.times_with_room(), full.times_without_room()), (vec![10.0, 20.0], vec![40.0]));
-        assert_eq!((full.domain_with_room(), full.domain_without_room()), (Some(3010), Some(3040)));
+        assert_eq!((full.domain_with_room(), full.domain_without_room()), (Some(3020), Some(3040)));
         assert_eq!(fill(&[50, 50]).domain_without_room(), None);
     }
 }

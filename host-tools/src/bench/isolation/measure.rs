@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use indicatif::ProgressBar;
+use mayfly_abi::ledger::Phase;
 
 use super::Row;
-use crate::bench::server::Server;
+use crate::bench::counted::{self, Part};
+use crate::bench::server::{Server, Work};
 use crate::build::Manifest;
 use crate::results::{Series, Unit};
-
-/// Requests of which the cheapest counts: an answer is acknowledged with the next request, or in a packet of its own, whose
-/// cost is none of the request's.
-const COUNTED: usize = 20;
 
 /// The functions that are asked: the first is measured, the others come between two of its requests.
 #[derive(Clone, Debug)]
@@ -63,16 +61,7 @@ enum Way {
     InTurn,
 }
 
-/// Instructions of one request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Work {
-    /// Taking, entering, running, leaving and resetting the domain, and the function itself.
-    pub(super) domain: u64,
-    /// All of it, the network included.
-    pub(super) request: u64,
-}
-
-/// Instructions, each the least of [`COUNTED`] requests.
+/// Instructions, each the least of some requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Counted {
     pub(super) alone: Work,
@@ -96,18 +85,18 @@ pub(super) fn count(server: &mut Server, subject: &Subject) -> anyhow::Result<Co
 fn work(server: &mut Server, subject: &Subject, way: Way) -> anyhow::Result<Work> {
     // The first request finds everything for the first time.
     server.ask(subject.path())?;
-    let mut least = Work { domain: u64::MAX, request: u64::MAX };
-    for round in 0..COUNTED {
+    let mut domain = u64::MAX;
+    let request = counted::shortest(|number| {
         // Every second answer is acknowledged by itself: so that it is not always the measured one, their number varies.
         let between = subject.between(way);
-        for path in between.iter().cycle().take(between.len() * (1 + round % 2)) {
+        for path in between.iter().cycle().take(between.len() * (1 + number % 2)) {
             server.observe(path)?;
         }
         let (before, after) = server.observe(subject.path())?;
-        least.domain = least.domain.min(after.domains - before.domains);
-        least.request = least.request.min(after.busy - before.busy);
-    }
-    Ok(least)
+        domain = domain.min(after.domains - before.domains);
+        Ok(Part::of(&after, &Phase::REQUEST))
+    })?;
+    Ok(Work { domain, request: request.total })
 }
 
 /// Times `requests` requests on each machine in each way, `runs` times in turn, and notes them in the machines' rows.

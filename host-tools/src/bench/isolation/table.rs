@@ -5,7 +5,8 @@ use std::fmt;
 use mayfly_abi::image::Isolation;
 
 use super::Row;
-use super::measure::{Subject, Work};
+use super::measure::Subject;
+use crate::bench::server::Work;
 use crate::results::Summary;
 
 /// `Display` writes the table.
@@ -14,75 +15,96 @@ pub(super) struct Table<'a> {
     pub(super) rows: &'a [Row],
 }
 
+/// What is known of one way to ask.
+struct Half {
+    work: Option<Work>,
+    time: Option<Summary>,
+}
+
 impl fmt::Display for Table<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (path, others) = (self.subject.path(), self.subject.others().join(", "));
-        writeln!(out, "{:<15}{:>44}{:>44}", "", format!("{path} alone"), format!("{path} in turn with {others}"))?;
-        let units = format!("{:>19}{:>25}", "instructions", "µs");
+        let timed = self.rows.iter().any(|row| row.timed.is_some());
+        let width = if timed { 44 } else { 33 };
+        let titles = [format!("{path} alone"), format!("{path} in turn with {others}")];
+        writeln!(out, "{:<15}{:>width$}{:>width$}", "", titles[0], titles[1])?;
+        let (units, columns) = if timed {
+            (
+                format!("{:>19}{:>25}", "instructions", "µs"),
+                format!("{:>9}{:>10}{:>9}{:>8}{:>8}", "domain", "request", "min", "median", "p99"),
+            )
+        } else {
+            (format!("{:>width$}", "instructions"), format!("{:>23}{:>10}", "domain", "request"))
+        };
         writeln!(out, "{:<15}{units}{units}", "")?;
-        let columns = format!("{:>9}{:>10}{:>9}{:>8}{:>8}", "domain", "request", "min", "median", "p99");
         writeln!(out, "{:<15}{columns}{columns}", "isolation")?;
         for row in self.rows {
             write!(out, "{:<15}", row.isolation)?;
             match (&row.refused, row.counted, &row.timed) {
                 (Some(why), None, None) => write!(out, "  refused: {why}")?,
-                (_, counted, timed) => {
-                    let timed = timed.as_ref().map(|timed| (timed.alone.summary, timed.in_turn.summary));
-                    half(out, counted.map(|counted| counted.alone), timed.map(|timed| timed.0))?;
-                    half(out, counted.map(|counted| counted.in_turn), timed.map(|timed| timed.1))?;
-                }
+                _ => row.halves().into_iter().try_for_each(|half| half.write(out, timed))?,
             }
             writeln!(out)?;
         }
-        self.difference(out)
+        self.difference(out, timed)
     }
 }
 
 impl Table<'_> {
     /// What the default takes beyond nothing, if both could be measured.
-    fn difference(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let figures = |isolation: Isolation| {
+    fn difference(&self, out: &mut fmt::Formatter<'_>, timed: bool) -> fmt::Result {
+        let halves = |isolation: Isolation| {
             let row = self.rows.iter().find(|row| row.isolation == isolation.name())?;
-            row.counted.zip(row.timed.as_ref())
+            (row.counted.is_some() && row.timed.is_some() == timed).then(|| row.halves())
         };
-        let Some(((none, none_timed), (tables, tables_timed))) =
-            figures(Isolation::None).zip(figures(Isolation::Tables))
-        else {
-            return Ok(());
-        };
+        let Some((none, tables)) = halves(Isolation::None).zip(halves(Isolation::Tables)) else { return Ok(()) };
         write!(out, "{:<15}", "none → tables")?;
-        half_difference(out, (none.alone, none_timed.alone.summary), (tables.alone, tables_timed.alone.summary))?;
-        half_difference(
-            out,
-            (none.in_turn, none_timed.in_turn.summary),
-            (tables.in_turn, tables_timed.in_turn.summary),
-        )?;
+        none.iter().zip(&tables).try_for_each(|(none, tables)| none.write_difference(tables, out))?;
         writeln!(out)
     }
 }
 
-/// Instructions and times of one way to ask.
-fn half(out: &mut fmt::Formatter<'_>, work: Option<Work>, time: Option<Summary>) -> fmt::Result {
-    match work {
-        Some(Work { domain, request }) => write!(out, "{domain:>9}{request:>10}")?,
-        None => write!(out, "{:>9}{:>10}", "–", "–")?,
-    }
-    match time {
-        Some(Summary { min, median, p99, .. }) => write!(out, "{min:>9.1}{median:>8.1}{p99:>8.1}"),
-        None => write!(out, "{:>9}{:>8}{:>8}", "–", "–", "–"),
+impl Row {
+    /// Its two ways of asking, as they stand beside each other.
+    fn halves(&self) -> [Half; 2] {
+        let (counted, timed) = (self.counted, self.timed.as_ref());
+        [
+            Half { work: counted.map(|counted| counted.alone), time: timed.map(|timed| timed.alone.summary) },
+            Half { work: counted.map(|counted| counted.in_turn), time: timed.map(|timed| timed.in_turn.summary) },
+        ]
     }
 }
 
-fn half_difference(
-    out: &mut fmt::Formatter<'_>,
-    (work, time): (Work, Summary),
-    (more_work, more_time): (Work, Summary),
-) -> fmt::Result {
-    let [domain, request] = [(work.domain, more_work.domain), (work.request, more_work.request)]
-        .map(|(less, more)| more.cast_signed() - less.cast_signed());
-    let [min, median, p99] = [(time.min, more_time.min), (time.median, more_time.median), (time.p99, more_time.p99)]
-        .map(|(less, more)| more - less);
-    write!(out, "{domain:>+9}{request:>+10}{min:>+9.1}{median:>+8.1}{p99:>+8.1}")
+impl Half {
+    /// Instructions and, if any row is `timed`, times.
+    fn write(&self, out: &mut fmt::Formatter<'_>, timed: bool) -> fmt::Result {
+        let width = if timed { 9 } else { 23 };
+        match self.work {
+            Some(Work { domain, request }) => write!(out, "{domain:>width$}{request:>10}")?,
+            None => write!(out, "{:>width$}{:>10}", "–", "–")?,
+        }
+        match self.time {
+            Some(Summary { min, median, p99, .. }) => write!(out, "{min:>9.1}{median:>8.1}{p99:>8.1}"),
+            None if timed => write!(out, "{:>9}{:>8}{:>8}", "–", "–", "–"),
+            None => Ok(()),
+        }
+    }
+
+    /// How much more `other` is. Both are counted, and either both are timed or neither is.
+    fn write_difference(&self, other: &Self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = if self.time.is_some() { 9 } else { 23 };
+        if let Some((less, more)) = self.work.zip(other.work) {
+            let [domain, request] = [(less.domain, more.domain), (less.request, more.request)]
+                .map(|(less, more)| more.cast_signed() - less.cast_signed());
+            write!(out, "{domain:>+width$}{request:>+10}")?;
+        }
+        if let Some((less, more)) = self.time.zip(other.time) {
+            let [min, median, p99] = [(less.min, more.min), (less.median, more.median), (less.p99, more.p99)]
+                .map(|(less, more)| more - less);
+            write!(out, "{min:>+9.1}{median:>+8.1}{p99:>+8.1}")?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +145,24 @@ tables              2000      7000    100.0   150.0   200.0     2008      7008  
 tables-pcid      refused: this CPU has no PCID
 none                1900      7000    101.5   150.0   200.0     1908      7008    122.0   150.0   200.0
 none → tables       +100        +0     -1.5    +0.0    +0.0     +100        +0     -1.5    +0.0    +0.0
+"
+        );
+    }
+
+    #[test]
+    fn without_times_there_are_no_columns_for_them() {
+        let rows = [row("tables", 2000, 0.0), refused(), row("none", 1900, 0.0)];
+        let rows = rows.map(|row| Row { timed: None, ..row });
+        let text = Table { subject: &subject(), rows: &rows }.to_string();
+        assert_eq!(
+            text,
+            "                                    /hello alone        /hello in turn with /echo
+                                    instructions                     instructions
+isolation                       domain   request                 domain   request
+tables                            2000      7000                   2008      7008
+tables-pcid      refused: this CPU has no PCID
+none                              1900      7000                   1908      7008
+none → tables                     +100        +0                   +100        +0
 "
         );
     }

@@ -8,6 +8,9 @@ use crate::few::grouped;
 /// The number of the first function: all have as many digits, and so take as many instructions.
 const FIRST: u32 = 100_000;
 
+/// A request of so many bytes, and what `echo` makes of it, are surely a packet each.
+const PACKET: usize = 1200;
+
 /// One thing that grows.
 pub(super) struct Dimension {
     /// Its name among a result's parameters.
@@ -28,6 +31,15 @@ pub(super) struct Point {
     /// The number of the machine that is asked.
     pub(super) machine: usize,
     pub(super) request: Request,
+    /// Whether request and answer are a packet each. Longer ones come in packets that differ from run to run.
+    pub(super) one_packet: bool,
+}
+
+impl Point {
+    fn new(value: u32, machine: usize, request: Request) -> Self {
+        let one_packet = request.bytes.len() <= PACKET;
+        Self { value: value.into(), machine, request, one_packet }
+    }
 }
 
 impl Dimension {
@@ -71,13 +83,13 @@ impl Dimension {
         request: impl Fn(u32) -> Request,
     ) -> Self {
         let points = values.iter().enumerate();
-        let points = points.map(|(machine, value)| Point { value: (*value).into(), machine, request: request(*value) });
+        let points = points.map(|(machine, value)| Point::new(*value, machine, request(*value)));
         Self { parameter, machines, points: points.collect() }
     }
 
     /// All values share one machine.
     fn with_one_machine(parameter: &'static str, made: Made, values: &[u32], request: impl Fn(u32) -> Request) -> Self {
-        let points = values.iter().map(|value| Point { value: (*value).into(), machine: 0, request: request(*value) });
+        let points = values.iter().map(|value| Point::new(*value, 0, request(*value)));
         Self { parameter, machines: vec![Machine { made, idle: 0 }], points: points.collect() }
     }
 }
