@@ -229,6 +229,20 @@ path = "/"
     }
 
     #[test]
+    fn firecrackers_configuration_names_files_that_are_asked_for() {
+        let firecracker = Peer::named("firecracker").expect("there is one");
+        let config = fs::read(source_root().expect("it is here").join("peers/firecracker/config.json")).expect("so is it");
+        let config: serde_json::Value = serde_json::from_slice(&config).expect("it is JSON");
+        for name in ["kernel_image_path", "initrd_path"] {
+            let file = config["boot-source"][name].as_str().expect("it is named");
+            assert!(firecracker.files.iter().any(|asked| asked == file), "{file}");
+        }
+        let tap = config["network-interfaces"][0]["host_dev_name"].as_str().expect("there is a card");
+        let steps = include_str!("../../peers/firecracker.toml");
+        assert!(steps.contains(&format!("ip tuntap add {tap} ")), "nobody makes {tap}");
+    }
+
+    #[test]
     fn a_peer_that_nobody_prepared_says_how_to_get_it() {
         let toy = parse(TOY).expect("it is a peer");
         let missing = toy.missing(Accelerator::Tcg).expect("it is told");

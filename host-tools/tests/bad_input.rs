@@ -138,9 +138,13 @@ fn results_of_different_classes_are_on_one_page_only_by_force_and_marked() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         fs::read_to_string(dir.path().join("page.html")).expect("written")
     };
-    assert!(page(&["tcg.jsonl", "kvm.jsonl", "--force"]).contains("class=\"warning\""));
+    assert!(!dir.path().join("build").exists(), "a page that is refused is not written");
+    let forced = page(&["tcg.jsonl", "kvm.jsonl", "--force"]);
+    let (_, warning) = forced.split_once("<p class=\"warning\">").expect("it is marked");
+    assert!(warning.starts_with(&format!("Not to be compared: {why}.</p>")), "{}", &warning[..200]);
+    assert!(forced.contains("Mayfly (tcg.jsonl)") && forced.contains("Mayfly (kvm.jsonl)"), "which is which");
     let same = page(&["tcg.jsonl", "tcg.jsonl"]);
-    assert!(!same.contains("class=\"warning\"") && same.contains("mayfly (run 2)"));
+    assert!(!same.contains("class=\"warning\"") && same.contains("Mayfly (run 2)"));
     assert_eq!(same, page(&["tcg.jsonl", "tcg.jsonl"]), "the same input gives the same bytes");
 }
 
