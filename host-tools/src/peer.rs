@@ -231,7 +231,8 @@ path = "/"
     #[test]
     fn firecrackers_configuration_names_files_that_are_asked_for() {
         let firecracker = Peer::named("firecracker").expect("there is one");
-        let config = fs::read(source_root().expect("it is here").join("peers/firecracker/config.json")).expect("so is it");
+        let config =
+            fs::read(source_root().expect("it is here").join("peers/firecracker/config.json")).expect("so is it");
         let config: serde_json::Value = serde_json::from_slice(&config).expect("it is JSON");
         for name in ["kernel_image_path", "initrd_path"] {
             let file = config["boot-source"][name].as_str().expect("it is named");

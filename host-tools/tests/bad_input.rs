@@ -90,11 +90,11 @@ fn a_missing_image_is_named() {
 #[test]
 fn a_peer_that_there_is_not_is_named_with_those_there_are() {
     let said = failure(&folder(), &["bench", "--prepare", "solaris"]);
-    assert_eq!(said, "there is no peer `solaris`; there are: linux");
+    assert_eq!(said, "there is no peer `solaris`; there are: firecracker, hermit, linux, nanos, osv, unikraft");
     let dir = folder();
     fs::write(dir.path().join("image.elf"), image()).expect("written");
     let said = failure(&dir, &["bench", "load", "--image", "image.elf", "--peer", "solaris"]);
-    assert_eq!(said, "there is no peer `solaris`; there are: linux");
+    assert_eq!(said, "there is no peer `solaris`; there are: firecracker, hermit, linux, nanos, osv, unikraft");
 }
 
 /// A result: the example of docs/results.md as a line.

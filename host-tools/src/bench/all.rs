@@ -135,7 +135,8 @@ mod tests {
         let command = <Bench as clap::CommandFactory>::command();
         let mut all: Vec<_> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
         all.retain(|name| name != "all");
-        (names.sort(), all.sort());
+        names.sort();
+        all.sort();
         assert_eq!(names, all);
     }
 
