@@ -13,7 +13,7 @@ use crate::few::grouped;
 /// Steps in which a machine is filled.
 pub(super) const STEPS: u32 = 16;
 /// Functions that are asked twice before the first step.
-const OTHERS: u32 = 4;
+const OTHERS: u32 = 5;
 /// Requests before the first step.
 pub(super) const WARMUP: u32 = 2 * OTHERS;
 /// KiB that a function takes at least, resident and in the image: by this many functions, memory is full.
