@@ -9,6 +9,7 @@ mod images;
 mod isolation;
 mod load;
 mod measure;
+mod numbered;
 mod report;
 mod request;
 mod rows;
