@@ -12,6 +12,7 @@ mod images;
 mod isolation;
 mod load;
 mod measure;
+mod numbered;
 mod peers;
 mod report;
 mod request;

@@ -97,7 +97,7 @@ fn what_grows_costs_what_it_must_and_counted_twice_it_is_the_same() {
     let arguments = [
         "scale",
         "--functions",
-        "1,100",
+        "1,50",
         "--connections",
         "1,20",
         "--body",

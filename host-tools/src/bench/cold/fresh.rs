@@ -3,16 +3,13 @@
 use mayfly_qemu::Launch;
 
 use crate::bench::images::{Images, Made};
+use crate::bench::numbered;
 use crate::bench::request::Request;
 use crate::bench::server::Server;
-use crate::build::{Generated, Work};
-use crate::few::grouped;
 
 /// Functions in every image that are asked twice before any other is: the machine has then made and reset domains, and its
 /// lists, which double when they are full, do not grow with the next function.
 pub(super) const OTHERS: u32 = 5;
-/// The number of the first function. All numbers from here on have as many digits, and so take as many instructions.
-const FIRST: u32 = 100_000;
 
 /// An image whose functions are measured.
 pub(super) struct Subject {
@@ -32,24 +29,13 @@ impl Subject {
         count: u32,
         pages: u32,
     ) -> anyhow::Result<Self> {
-        let functions: Vec<_> =
-            (0..count + OTHERS).map(|at| Generated { name: name(at), work: Work::Number(FIRST + at), pages }).collect();
-        let name = format!("{} generated functions of {} KiB", grouped(functions.len()), 4 * pages);
-        Ok(Self { parameter, value, made: images.generate(name, &functions)?, count })
+        Ok(Self { parameter, value, made: numbered::image(images, count + OTHERS, pages)?, count })
     }
 
     /// A request to a function that is not measured.
     pub(super) fn other(&self) -> Request {
-        request(self.count)
+        numbered::request(self.count)
     }
-}
-
-fn name(at: u32) -> String {
-    format!("cold-{}", FIRST + at)
-}
-
-fn request(at: u32) -> Request {
-    Request::get(&format!("/{}", name(at))).with_body(&Work::Number(FIRST + at).answer())
 }
 
 /// Gives functions that were never used.
@@ -77,21 +63,9 @@ impl<'a> Fresh<'a> {
         let Some((server, next)) = &mut self.machine else { anyhow::bail!("there is no machine") };
         // Each time, so that a machine that was just booted is no warmer than one that has waited for its turn.
         for at in (count..count + OTHERS).flat_map(|at| [at, at]) {
-            server.send(&request(at))?;
+            server.send(&numbered::request(at))?;
         }
         *next += 1;
-        Ok((server, request(*next - 1)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_functions_of_an_image_have_numbers_of_as_many_digits() {
-        // The most that can be asked for.
-        let last = Work::Number(FIRST + 50_000 + OTHERS).answer();
-        assert_eq!(Work::Number(FIRST).answer().len(), last.len());
+        Ok((server, numbered::request(*next - 1)))
     }
 }

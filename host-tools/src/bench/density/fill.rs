@@ -5,21 +5,17 @@ use mayfly_abi::PAGE;
 use mayfly_qemu::Launch;
 
 use crate::bench::images::{Images, Made};
-use crate::bench::request::Request;
+use crate::bench::numbered;
 use crate::bench::server::{Server, Work};
-use crate::build::{Generated, Work as Does};
-use crate::few::grouped;
 
 /// Steps in which a machine is filled.
 pub(super) const STEPS: u32 = 16;
 /// Functions that are asked twice before the first step.
-const OTHERS: u32 = 4;
+const OTHERS: u32 = 5;
 /// Requests before the first step.
 pub(super) const WARMUP: u32 = 2 * OTHERS;
 /// KiB that a function takes at least, resident and in the image: by this many functions, memory is full.
 const LEAST_KIB: u32 = 24;
-/// The number of the first function: all have as many digits, and so take as many instructions.
-const FIRST: u32 = 100_000;
 
 /// An image with more functions than its machine's memory holds.
 pub(super) struct Subject {
@@ -32,25 +28,13 @@ impl Subject {
     /// Makes it for a machine with so much memory.
     pub(super) fn make(images: &mut Images, memory_mib: u32) -> anyhow::Result<Self> {
         let count = memory_mib * 1024 / LEAST_KIB;
-        let functions =
-            (0..count + OTHERS).map(|at| Generated { name: name(at), work: Does::Number(FIRST + at), pages: 1 });
-        let functions: Vec<_> = functions.collect();
-        let name = format!("{} generated functions of 4 KiB", grouped(functions.len()));
-        Ok(Self { made: images.generate(name, &functions)?.with_memory(memory_mib), count })
+        Ok(Self { made: numbered::image(images, count + OTHERS, 1)?.with_memory(memory_mib), count })
     }
 
     /// The machine's memory in MiB.
     pub(super) fn memory(&self) -> u64 {
         self.made.memory_mib.into()
     }
-}
-
-fn name(at: u32) -> String {
-    format!("dense-{}", FIRST + at)
-}
-
-fn request(at: u32) -> Request {
-    Request::get(&format!("/{}", name(at))).with_body(&Does::Number(FIRST + at).answer())
 }
 
 /// What was seen while a machine was filled.
@@ -166,7 +150,7 @@ pub(super) fn all(
     let start = |subject: &Subject| {
         let mut server = Server::serving(launch(subject))?;
         for at in (subject.count..subject.count + OTHERS).flat_map(|at| [at, at]) {
-            server.send(&request(at))?;
+            server.send(&numbered::request(at))?;
         }
         let before = server.settled(0)?.frames_used;
         Ok((server, Fill { before, steps: Vec::new() }))
@@ -191,10 +175,10 @@ fn step(server: &mut Server, count: u32, number: u32, counted: usize) -> anyhow:
     let mut numbers = edge(number)..edge(number + 1);
     let (asked, count) = (numbers.end.into(), numbers.len() as u64);
     let before = server.settled(0)?;
-    let works = numbers.by_ref().take(counted).map(|at| server.work(&request(at)));
+    let works = numbers.by_ref().take(counted).map(|at| server.work(&numbered::request(at)));
     let works = works.collect::<anyhow::Result<Vec<_>>>()?;
     let domain = Work::usual(&works).map(|work| work.domain);
-    let times = numbers.map(|at| Ok(server.send(&request(at))?.as_secs_f64() * 1e6));
+    let times = numbers.map(|at| Ok(server.send(&numbered::request(at))?.as_secs_f64() * 1e6));
     let times = times.collect::<anyhow::Result<_>>()?;
     let after = server.settled(before.idles + 1)?;
     Ok(Step {

@@ -1,12 +1,9 @@
 //! What grows, the machines that it grows on, and what they are asked.
 
 use crate::bench::images::{Images, Made};
+use crate::bench::numbered;
 use crate::bench::request::Request;
 use crate::build::{Generated, Work, functions_of, source_root};
-use crate::few::grouped;
-
-/// The number of the first function: all have as many digits, and so take as many instructions.
-const FIRST: u32 = 100_000;
 
 /// A request of so many bytes, and what `echo` makes of it, are surely a packet each.
 const PACKET: usize = 1200;
@@ -45,16 +42,16 @@ impl Point {
 impl Dimension {
     /// The function in the middle of images of so many functions.
     pub(super) fn functions(images: &mut Images, counts: &[u32]) -> anyhow::Result<Self> {
-        let machines = counts.iter().map(|count| Ok(Machine { made: generate(images, *count)?, idle: 0 }));
+        let machines = counts.iter().map(|count| Ok(Machine { made: numbered::image(images, *count, 1)?, idle: 0 }));
         let machines = machines.collect::<anyhow::Result<_>>()?;
-        Ok(Self::with_machines("functions", machines, counts, |count| request(count / 2)))
+        Ok(Self::with_machines("functions", machines, counts, |count| numbered::request(count / 2)))
     }
 
     /// One function, with so many connections open.
     pub(super) fn connections(images: &mut Images, counts: &[u32]) -> anyhow::Result<Self> {
-        let machines = counts.iter().map(|count| Ok(Machine { made: generate(images, 1)?, idle: count - 1 }));
+        let machines = counts.iter().map(|count| Ok(Machine { made: numbered::image(images, 1, 1)?, idle: count - 1 }));
         let machines = machines.collect::<anyhow::Result<_>>()?;
-        Ok(Self::with_machines("connections", machines, counts, |_| request(0)))
+        Ok(Self::with_machines("connections", machines, counts, |_| numbered::request(0)))
     }
 
     /// The example `echo`, with bodies of so many bytes.
@@ -92,21 +89,6 @@ impl Dimension {
         let points = values.iter().map(|value| Point::new(*value, 0, request(*value)));
         Self { parameter, machines: vec![Machine { made, idle: 0 }], points: points.collect() }
     }
-}
-
-/// An image of so many functions of a page each.
-fn generate(images: &mut Images, count: u32) -> anyhow::Result<Made> {
-    let functions: Vec<_> =
-        (0..count).map(|at| Generated { name: name(at), work: Work::Number(FIRST + at), pages: 1 }).collect();
-    images.generate(format!("{} generated functions of 4 KiB", grouped(functions.len())), &functions)
-}
-
-fn name(at: u32) -> String {
-    format!("scale-{}", FIRST + at)
-}
-
-fn request(at: u32) -> Request {
-    Request::get(&format!("/{}", name(at))).with_body(&Work::Number(FIRST + at).answer())
 }
 
 /// A body whose parts differ.

@@ -7,9 +7,12 @@ use super::super::vary::Vary;
 use super::{MAYFLY, list};
 use crate::results::{Benchmark, Parameter, Series, Unit};
 
+/// Makes a paragraph of a benchmark's results, if they are enough for one.
+type Say = fn(&[&Entry]) -> Option<String>;
+
 /// A paragraph for each of the four that there are results of.
 pub(super) fn paragraphs(entries: &[Entry]) -> Vec<String> {
-    let sentences: [(Benchmark, fn(&[&Entry]) -> Option<String>); 4] =
+    let sentences: [(Benchmark, Say); 4] =
         [(Benchmark::Cold, cold), (Benchmark::Warm, warm), (Benchmark::Density, density), (Benchmark::Scale, scale)];
     sentences.into_iter().filter_map(|(benchmark, say)| say(&of(entries, benchmark))).collect()
 }
