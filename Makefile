@@ -3,7 +3,7 @@ SHELL := /bin/bash
 QEMU := qemu-system-x86_64
 MAYFLY := cargo mayfly
 
-.PHONY: demo test bench fuzz mutants lint setup setup-test
+.PHONY: demo test bench fuzz mutants lint setup setup-test setup-bench
 
 ## Sets up, builds, boots, and shows everything there is to see.
 demo: setup
@@ -15,10 +15,9 @@ test: setup-test
 	cargo test --workspace --exclude mayfly-tests
 	cargo test --package mayfly-tests -- --test-threads=1
 
-## Where the time goes from spawning QEMU to the first byte.
-bench: setup
-	$(MAYFLY) build functions/hello
-	$(MAYFLY) bench boot
+## Measures everything at a modest size, Linux beside it, and makes build/report.html. Takes some minutes.
+bench: setup-bench
+	$(MAYFLY) bench all
 
 FUZZ_SECONDS := 600
 FUZZ_TARGETS = $$(cargo +nightly fuzz list --fuzz-dir .)
@@ -46,3 +45,7 @@ setup:
 # The same, and the programs that tests drive the machine with: HTTP clients, and tshark.
 setup-test:
 	@./setup.sh test
+
+# The same as setup, and lists of packages in which apt finds the kernel of the Linux that is measured beside.
+setup-bench:
+	@./setup.sh bench

@@ -1,18 +1,30 @@
 //! `mayfly bench`: measures, and says on what it measured.
 
 mod against;
+mod all;
 mod boot;
 pub(crate) mod client;
+mod cold;
+mod comparison;
 mod counted;
+mod density;
+mod first_response;
+mod images;
 mod isolation;
 mod load;
 pub(crate) mod measure;
+mod numbered;
+mod peers;
 pub(crate) mod rate;
 mod report;
+mod request;
+mod rows;
+mod scale;
 mod server;
 pub(crate) mod session;
 mod table;
 mod translation;
+mod warm;
 mod waterfall;
 
 use std::path::Path;
@@ -23,6 +35,9 @@ use clap::{ArgGroup, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::peer::Peer;
+
+/// Memory of each machine that is measured beside others: what the largest of them needs.
+const MEMORY_MIB: u32 = 256;
 
 /// Measures an image, or this source tree against another revision of it.
 #[derive(clap::Args)]
@@ -46,33 +61,42 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum What {
+    All(all::Args),
     Boot(boot::Args),
+    Cold(cold::Args),
+    Density(density::Args),
     Isolation(isolation::Args),
     Load(load::Args),
+    Scale(scale::Args),
+    Warm(warm::Args),
 }
 
 /// Carries out `mayfly bench`.
 pub fn main(args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
+        Some(What::All(args)) => all::main(args),
         Some(What::Boot(args)) => boot::main(args),
+        Some(What::Cold(args)) => cold::main(args),
+        Some(What::Density(args)) => density::main(args),
         Some(What::Isolation(args)) => isolation::main(args),
         Some(What::Load(args)) => load::main(args),
+        Some(What::Scale(args)) => scale::main(args),
+        Some(What::Warm(args)) => warm::main(args),
         None => match against::main(&args.against)? {
             Some(code) => Ok(code),
-            None => prepare(&args.prepare.unwrap_or_default()),
+            None => prepare(&Peer::named(&args.prepare.unwrap_or_default())?).map(|()| ExitCode::SUCCESS),
         },
     }
 }
 
-/// Prepares the peer `name`.
-fn prepare(name: &str) -> anyhow::Result<ExitCode> {
-    let peer = Peer::named(name)?;
+/// Prepares a peer.
+fn prepare(peer: &Peer) -> anyhow::Result<()> {
     let bar = ProgressBar::new_spinner().with_message(format!("preparing {}: {}", peer.name, peer.what));
     bar.enable_steady_tick(Duration::from_millis(100));
     let folder = peer.prepare()?;
     bar.finish_and_clear();
     println!("{} is prepared: {}, in {}", peer.name, peer.version()?, folder.display());
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Measures `runs` boots of `image` as `mayfly bench boot` does, and prints the same.
@@ -84,4 +108,8 @@ pub(crate) fn boot(image: &Path, runs: u32) -> anyhow::Result<ExitCode> {
 pub(crate) fn progress(len: u32) -> anyhow::Result<ProgressBar> {
     let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}, {eta} left")?;
     Ok(ProgressBar::new(u64::from(len)).with_style(style).with_message("measuring"))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }

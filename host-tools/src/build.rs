@@ -1,5 +1,6 @@
 //! `mayfly build`: from folders with functions to one image that a machine monitor boots.
 
+mod base;
 mod bundle;
 mod c;
 mod cargo;
@@ -8,6 +9,7 @@ pub(crate) mod elf;
 mod floor;
 mod folder;
 mod freeze;
+mod generated;
 pub(crate) mod image;
 mod manifest;
 mod program;
@@ -33,9 +35,11 @@ use mayfly_abi::page_up;
 use progress::Progress;
 use symbols::{Executable, Origin};
 
+pub(crate) use base::{Base, functions_of};
 pub use compose::{ComposeError, compose};
 pub use elf::ElfError;
 pub use floor::floor_image;
+pub use generated::{Generated, Work};
 pub use manifest::{Manifest, ManifestError, is_name, name_rule};
 pub use program::{Function, Memory, ProgramError};
 pub use quantity::show_size;

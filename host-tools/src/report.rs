@@ -1,6 +1,7 @@
 //! `mayfly report`: one page from files of results, for people who look rather than read.
 
 mod boot;
+mod costs;
 mod generic;
 mod input;
 mod load;
@@ -15,6 +16,7 @@ mod provenance;
 #[cfg(test)]
 mod samples;
 mod vary;
+mod words;
 
 use std::fs;
 use std::io::Write;
@@ -47,16 +49,24 @@ pub struct Args {
 /// Carries out `mayfly report`.
 pub fn main(args: Args) -> anyhow::Result<ExitCode> {
     let page = page::render(&Input::read(&args.files, args.force)?)?;
-    write(&args.output, &page).with_context(|| format!("the page cannot be written to {}", args.output.display()))?;
+    write(&args.output, &page)?;
     println!("{}: {} KB", args.output.display(), page.len() / 1000);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the page `output` of files of results that are of one class.
+pub(crate) fn make(files: &[PathBuf], output: &Path) -> anyhow::Result<()> {
+    write(output, &page::render(&Input::read(files, false)?)?)
 }
 
 /// Writes all of the page or, on an error, nothing.
 fn write(output: &Path, page: &str) -> anyhow::Result<()> {
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let (unfinished, mut file) = Unfinished::file(folder)?;
-    file.write_all(page.as_bytes())?;
-    Ok(unfinished.finish(output)?)
+    let write = || -> anyhow::Result<()> {
+        fs::create_dir_all(folder)?;
+        let (unfinished, mut file) = Unfinished::file(folder)?;
+        file.write_all(page.as_bytes())?;
+        Ok(unfinished.finish(output)?)
+    };
+    write().with_context(|| format!("the page cannot be written to {}", output.display()))
 }

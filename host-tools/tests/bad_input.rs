@@ -90,11 +90,11 @@ fn a_missing_image_is_named() {
 #[test]
 fn a_peer_that_there_is_not_is_named_with_those_there_are() {
     let said = failure(&folder(), &["bench", "--prepare", "solaris"]);
-    assert_eq!(said, "there is no peer `solaris`; there are: linux");
+    assert_eq!(said, "there is no peer `solaris`; there are: firecracker, hermit, linux, nanos, osv, unikraft");
     let dir = folder();
     fs::write(dir.path().join("image.elf"), image()).expect("written");
     let said = failure(&dir, &["bench", "load", "--image", "image.elf", "--peer", "solaris"]);
-    assert_eq!(said, "there is no peer `solaris`; there are: linux");
+    assert_eq!(said, "there is no peer `solaris`; there are: firecracker, hermit, linux, nanos, osv, unikraft");
 }
 
 /// A result: the example of docs/results.md as a line.
@@ -138,9 +138,13 @@ fn results_of_different_classes_are_on_one_page_only_by_force_and_marked() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         fs::read_to_string(dir.path().join("page.html")).expect("written")
     };
-    assert!(page(&["tcg.jsonl", "kvm.jsonl", "--force"]).contains("class=\"warning\""));
+    assert!(!dir.path().join("build").exists(), "a page that is refused is not written");
+    let forced = page(&["tcg.jsonl", "kvm.jsonl", "--force"]);
+    let (_, warning) = forced.split_once("<p class=\"warning\">").expect("it is marked");
+    assert!(warning.starts_with(&format!("Not to be compared: {why}.</p>")), "{}", &warning[..200]);
+    assert!(forced.contains("Mayfly (tcg.jsonl)") && forced.contains("Mayfly (kvm.jsonl)"), "which is which");
     let same = page(&["tcg.jsonl", "tcg.jsonl"]);
-    assert!(!same.contains("class=\"warning\"") && same.contains("mayfly (run 2)"));
+    assert!(!same.contains("class=\"warning\"") && same.contains("Mayfly (run 2)"));
     assert_eq!(same, page(&["tcg.jsonl", "tcg.jsonl"]), "the same input gives the same bytes");
 }
 

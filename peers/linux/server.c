@@ -24,9 +24,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PORT = 8080, CONNECTIONS = 16384, REQUEST = 2048, EVENTS = 256, DEBUG_PORT = 0xe9 };
+enum { PORT = 8080, CONNECTIONS = 16384, REQUEST = 2048, EVENTS = 256, DISCARD = 9, DEBUG_PORT = 0xe9 };
 
-static const char ADDRESS[] = "10.0.2.15", NETMASK[] = "255.255.255.0";
+static const char ADDRESS[] = "10.0.2.15", NETMASK[] = "255.255.255.0", GATEWAY[] = "10.0.2.2";
 static const char ROUTE[] = "GET /hello HTTP/1.1\r\n";
 static const char HELLO[] = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\nContent-Length: 13\r\n"
                             "Connection: keep-alive\r\n\r\nhello, world\n";
@@ -76,7 +76,8 @@ static void configure(int socket, struct ifreq *request, unsigned long what, con
     check(ioctl(socket, what, request) == 0, address);
 }
 
-// Gives eth0 its address and switches it on. There is nobody to talk to behind a gateway.
+// Gives eth0 its address, switches it on, and says something, no matter what: Linux has to ask who the gateway is for that, and
+// so the network learns where Linux is. Until then it holds back whatever is for Linux.
 static void bring_up_network(void) {
     struct ifreq request = {.ifr_name = "eth0"};
     int any = socket(AF_INET, SOCK_DGRAM, 0);
@@ -85,6 +86,9 @@ static void bring_up_network(void) {
     configure(any, &request, SIOCSIFNETMASK, NETMASK);
     request.ifr_flags = IFF_UP | IFF_RUNNING;
     check(ioctl(any, SIOCSIFFLAGS, &request) == 0, "eth0");
+    struct sockaddr_in gateway = {.sin_family = AF_INET, .sin_port = htons(DISCARD)};
+    inet_pton(AF_INET, GATEWAY, &gateway.sin_addr);
+    check(sendto(any, "", 0, 0, (struct sockaddr *)&gateway, sizeof gateway) == 0, GATEWAY);
     close(any);
 }
 
@@ -175,12 +179,13 @@ static void serve(int fd) {
 }
 
 int main(int argc, char **argv) {
-    if (getpid() == 1) {
-        load_modules();
-        bring_up_network();
-    }
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){CONNECTIONS, CONNECTIONS});
     int listener = listen_on(getpid() != 1 && argc > 1 ? atoi(argv[1]) : PORT);
+    if (getpid() == 1) {
+        load_modules();
+        // Last, because it announces the address: whoever hears it asks at once.
+        bring_up_network();
+    }
     check((epoll = epoll_create1(0)) >= 0, "epoll_create1");
     watch(EPOLL_CTL_ADD, listener, EPOLLIN);
     for (;;) {

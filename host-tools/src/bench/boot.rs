@@ -1,4 +1,4 @@
-//! `mayfly bench boot`: from the spawn of QEMU to the first byte of a response, run by run beside its floor.
+//! `mayfly bench boot`: from the spawn of QEMU to the first byte of a response, run by run beside its floor and other systems.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,16 +7,20 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use mayfly_qemu::tsc_hz;
 
+use super::comparison::Comparison;
 use super::counted::{self, Counted};
+use super::first_response::{self, FirstResponse};
 use super::measure;
+use super::peers::Choice;
 use super::report::{self, Report, Run};
-use super::session::{Common, Session};
+use super::session::{Common, Session, Subject};
 use super::table::Table;
 use super::translation;
 use super::waterfall::Waterfall;
 use crate::build::{DEFAULT_IMAGE, floor_image};
 use crate::image_file::ImageFile;
-use crate::results::{Benchmark, Image};
+use crate::peer::{Host, Peer};
+use crate::results::{Benchmark, Image, Series, Summary, Unit};
 use crate::unfinished::Unfinished;
 
 /// What is asked for if nothing else is said.
@@ -25,13 +29,15 @@ const PATH: &str = "/hello";
 /// Measures the time from power-on to the first response byte.
 ///
 /// Every boot follows a boot of an empty guest on the same machine: the floor, below which no kernel can be. The guest
-/// leaves a time stamp at each phase; they are read from outside and put on the host's clock.
+/// leaves a time stamp at each phase; they are read from outside and put on the host's clock. After it, every peer that is
+/// prepared is booted and asked by the same clock: from the spawn of its process to the last byte of its first response.
 ///
 /// With --metric insn nothing is timed: the guest's instructions are counted from each phase of a boot, of its first request
-/// and of a later one to the next. --runs has no say then: every boot takes the same.
+/// and of a later one to the next. --runs has no say then: every boot takes the same. Nor have peers, which leave no stamps.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  mayfly bench boot --runs 50 --json build/results.jsonl\n  mayfly bench boot --metric insn"
+    after_help = "Examples:\n  mayfly bench --prepare linux\n  mayfly bench boot --runs 50 --json build/results.jsonl\n  \
+        mayfly bench boot --metric insn"
 )]
 pub(super) struct Args {
     /// How many boots to measure.
@@ -44,16 +50,23 @@ pub(super) struct Args {
     #[arg(long, default_value = PATH)]
     path: String,
     #[command(flatten)]
+    peers: Choice,
+    #[command(flatten)]
     common: Common,
 }
 
 /// Boots that are made first and not counted: they fill the host's caches.
 const WARMUP: u32 = 1;
+/// What the time to Mayfly's first response holds.
+const INCLUDES: &str =
+    "it holds QEMU and its firmware, Mayfly’s loader and kernel, its network card, TCP and HTTP, and the function";
+/// How it is asked.
+const ASKED: &str = "asked on one connection, opened as soon as QEMU’s port accepts";
 
 impl Args {
-    /// The defaults, but for these two.
+    /// The defaults, but for these two, and without other systems.
     pub(super) fn new(image: &Path, runs: u32) -> Self {
-        Self { runs, image: image.to_owned(), path: PATH.to_owned(), common: Common::new() }
+        Self { runs, image: image.to_owned(), path: PATH.to_owned(), peers: Choice::none(), common: Common::new() }
     }
 }
 
@@ -70,21 +83,69 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let launch = args.common.launch(&args.image, &verdict);
     let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
 
-    let measure = || -> anyhow::Result<Run> {
-        Ok(Run {
-            floor: measure::floor(floor.path(), verdict.accelerator, hz)?,
-            boot: measure::boot(&args.image, verdict.accelerator, hz, &args.path)?,
-        })
+    let peers = args.peers.find(verdict.accelerator)?;
+    let host = Host { accelerator: verdict.accelerator, memory_mib: super::MEMORY_MIB, tsc_hz: hz };
+    let measure = || -> anyhow::Result<Turn> {
+        let floor = measure::floor(floor.path(), verdict.accelerator, hz)?;
+        let boot = measure::boot(&args.image, verdict.accelerator, hz, &args.path)?;
+        let others = peers.ready.iter().map(|peer| first_response::measure(peer, &host));
+        Ok(Turn { own: Run { floor, boot }, others: others.collect::<anyhow::Result<_>>()? })
     };
-    let runs = repeat(args.runs, measure)?;
+    let turns = repeat(args.runs, measure)?;
+    let runs: Vec<_> = turns.iter().map(|turn| turn.own.clone()).collect();
+    let others = |at: usize| turns.iter().map(move |turn| turn.others[at]);
     let mut report = Report::of(&runs).context("there are no runs")?;
     report.translation = translation::count(floor.path(), &args.image, verdict.accelerator, &args.path)?;
 
     println!("spawn of QEMU to the first byte of GET {}, {} runs, each beside a floor", args.path, runs.len());
     println!("{}\n\n{}\n{}", session.environment(), Table(&report), Waterfall(&report.rows));
-    session.add([("path", args.path.as_str().into())], WARMUP, report::series(&runs, report.translation));
+    let mut systems: Vec<_> = Summary::of(runs.iter().map(|run| run.boot.last_byte))
+        .map(|own| ("mayfly".to_owned(), own))
+        .into_iter()
+        .collect();
+    for (at, peer) in peers.ready.iter().enumerate() {
+        systems.extend(Summary::of(others(at).map(|other| other.at)).map(|summary| (peer.name.clone(), summary)));
+    }
+    println!("{}", Comparison(systems));
+    let notes = [INCLUDES, ASKED].map(str::to_owned).to_vec();
+    let subject = Subject { system: "mayfly".to_owned(), line: session.environment().line.clone(), notes };
+    session.add_of(subject, [("path", args.path.as_str().into())], WARMUP, report::series(&runs, report.translation));
+    for (at, peer) in peers.ready.iter().enumerate() {
+        session.add_of(subject_of(peer, &host)?, [("path", peer.path.as_str().into())], WARMUP, series(others(at)));
+    }
+    peers.note_absent(&mut session, &host)?;
     session.end()?;
     Ok(if report.adds_up() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A boot of each system.
+struct Turn {
+    own: Run,
+    /// In the order of the peers.
+    others: Vec<FirstResponse>,
+}
+
+/// Who a peer is, in a result: first of all, what its time holds.
+fn subject_of(peer: &Peer, host: &Host) -> anyhow::Result<Subject> {
+    let get = format!("how to get it: {}", peer.get);
+    let notes = [format!("it holds {}", peer.includes), first_response::note(peer), peer.description()?, get];
+    let line = peer.line(host)?.to_string();
+    Ok(Subject {
+        system: peer.name.clone(),
+        line,
+        notes: notes.into_iter().chain(peer.tuned.iter().cloned()).collect(),
+    })
+}
+
+/// What a peer's boots found.
+fn series(boots: impl Iterator<Item = FirstResponse> + Clone) -> Vec<Series> {
+    let responses = boots.clone().map(|boot| boot.at).collect();
+    let asked = boots.map(|boot| f64::from(boot.asked)).collect();
+    let series = [
+        Series::new("first response", Unit::Milliseconds, responses),
+        Series::new("connections until the first response", Unit::Count, asked),
+    ];
+    series.into_iter().flatten().collect()
 }
 
 /// Counts instructions instead, phase by phase.
@@ -106,7 +167,7 @@ fn count(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Measures `runs` times, after some that are not counted, and shows how far it is.
-fn repeat(runs: u32, measure: impl Fn() -> anyhow::Result<Run>) -> anyhow::Result<Vec<Run>> {
+fn repeat<T>(runs: u32, measure: impl Fn() -> anyhow::Result<T>) -> anyhow::Result<Vec<T>> {
     let bar = super::progress(runs)?;
     (0..WARMUP).try_for_each(|_| measure().map(drop))?;
     let runs = (0..runs).map(|_| measure().inspect(|_| bar.inc(1))).collect();

@@ -58,29 +58,64 @@ fn ask<C: Read + Write>(
 
 /// Reads a response, which must be a success: when its first byte and when its last byte was there.
 pub(super) fn receive(connection: &mut impl Read) -> anyhow::Result<(Instant, Instant)> {
+    let Answer { status, first_byte, last_byte, .. } = answer(connection)?;
+    ensure!((200..300).contains(&status), "the answer has status {status}");
+    Ok((first_byte, last_byte))
+}
+
+/// A response, and when its first byte and when its last byte was there.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+    pub(super) first_byte: Instant,
+    pub(super) last_byte: Instant,
+}
+
+/// Reads a response.
+pub(super) fn answer(connection: &mut impl Read) -> anyhow::Result<Answer> {
     let mut response = Vec::new();
     let mut buffer = [0; 16 << 10];
-    let mut first_byte = None;
+    let (mut first_byte, mut whole_head) = (None, None);
     loop {
         let len = connection.read(&mut buffer).context("no answer")?;
         let now = Instant::now();
         ensure!(len > 0, "the connection was closed within the response");
         response.extend_from_slice(&buffer[..len]);
         let first_byte = *first_byte.get_or_insert(now);
-        if let Some((status, whole)) = head(&response)?
-            && response.len() >= whole
+        if whole_head.is_none() {
+            whole_head = head(&response)?;
+        }
+        if let Some(head) = whole_head
+            && response.len() >= head.whole()
         {
-            ensure!((200..300).contains(&status), "the answer has status {status}");
-            return Ok((first_byte, now));
+            let body = response.drain(head.len..head.whole()).collect();
+            return Ok(Answer { status: head.status, body, first_byte, last_byte: now });
         }
     }
 }
 
-/// Status of a response and its length, head included, once the head is complete.
-pub(super) fn head(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
+/// What the head of a response says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    /// Bytes of the head itself.
+    pub(super) len: usize,
+    /// Bytes that follow it.
+    pub(super) body_len: usize,
+}
+
+impl Head {
+    /// Bytes of the whole response.
+    pub(super) fn whole(&self) -> usize {
+        self.len + self.body_len
+    }
+}
+
+/// The head of a response, once it is complete.
+pub(super) fn head(bytes: &[u8]) -> anyhow::Result<Option<Head>> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(head_len) =
+    let httparse::Status::Complete(len) =
         response.parse(bytes).map_err(|error| anyhow!("the response is not HTTP: {error}"))?
     else {
         return Ok(None);
@@ -92,7 +127,7 @@ pub(super) fn head(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
         .find(|header| header.name.eq_ignore_ascii_case("content-length"))
         .and_then(|header| std::str::from_utf8(header.value).ok()?.parse::<usize>().ok())
         .context("the response has no Content-Length")?;
-    Ok(Some((status, head_len + body_len)))
+    Ok(Some(Head { status, len, body_len }))
 }
 
 #[cfg(test)]
@@ -180,7 +215,7 @@ mod tests {
     fn a_response_is_whole_when_its_length_says_so() {
         let bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
         assert_eq!(head(&bytes[..20]).expect("so far it is HTTP"), None);
-        assert_eq!(head(bytes).expect("it is HTTP"), Some((200, bytes.len())));
+        assert_eq!(head(bytes).expect("it is HTTP"), Some(Head { status: 200, len: bytes.len() - 5, body_len: 5 }));
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use mayfly_abi::image::Isolation;
 use mayfly_qemu::Launch;
 
-use self::measure::{Counted, Subject, Timed, Work};
+use self::measure::{Counted, Subject, Timed};
 use self::table::Table;
-use super::server::{Server, Start};
+use super::server::{Server, Start, Work};
 use super::session::{Common, Session};
 use crate::build::{self, Manifest, source_root};
 use crate::results::{Benchmark, Image, Series, Unit};

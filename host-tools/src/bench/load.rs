@@ -16,14 +16,12 @@ use mayfly_qemu::{Launch, tsc_hz};
 use self::figures::{Row, Turn};
 use self::system::System;
 use self::table::Table;
+use super::peers::Choice;
 use super::session::{Common, Session};
 use crate::build::DEFAULT_IMAGE;
 use crate::image_file::ImageFile;
-use crate::peer::{Host, Peer};
+use crate::peer::Host;
 use crate::results::{Benchmark, Image};
-
-/// Memory of each machine: what the largest of them needs.
-const MEMORY_MIB: u32 = 256;
 
 /// Measures how many requests a second are answered, and how late.
 ///
@@ -45,15 +43,14 @@ pub(super) struct Args {
     /// How many turns each system has with each number of connections.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// A peer to measure beside; may be given more than once. Without it: every peer that is prepared.
-    #[arg(long, value_name = "NAME")]
-    peer: Vec<String>,
     /// The image.
     #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
     image: PathBuf,
     /// What to ask the image for. Peers are asked for what their files say.
     #[arg(long, default_value = "/hello")]
     path: String,
+    #[command(flatten)]
+    peers: Choice,
     #[command(flatten)]
     common: Common,
 }
@@ -66,52 +63,34 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
          instructions of a request there is `mayfly bench boot --metric insn`"
     );
     ImageFile::open(&args.image)?;
-    let (peers, absent) = peers(&args.peer)?;
     let tsc_hz = tsc_hz().context("this host's TSC has no steady rate, which a Linux guest would have to be told")?;
     let verdict = args.common.accelerator()?;
-    let host = Host { accelerator: verdict.accelerator, memory_mib: MEMORY_MIB, tsc_hz };
+    let peers = args.peers.find(verdict.accelerator)?;
+    let host = Host { accelerator: verdict.accelerator, memory_mib: super::MEMORY_MIB, tsc_hz };
 
     let launch = Launch::new(&args.image).accelerator(host.accelerator).memory_mib(host.memory_mib);
     let mut session = Session::begin(Benchmark::Load, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
     let mut systems = vec![System::mayfly(launch, &args.path)?];
-    for peer in &peers {
+    for peer in &peers.ready {
         systems.push(System::peer(peer, &host)?);
     }
     let rows = measure(&mut systems, &args)?;
 
     println!("GET {} on keep-alive connections, {} turns of {} s each", args.path, args.rounds, args.seconds);
     println!("{}\n{}\n\n{}", session.environment(), list(&systems), Table(&rows));
-    absent.iter().for_each(|sentence| println!("{sentence}"));
     for (at, row) in rows.iter().enumerate() {
         let mut subject = systems[at % systems.len()].subject();
         subject.notes.extend(row.error.iter().map(|error| format!("the first error: {error}")));
         let parameters = [
             ("connections", u64::from(row.connections).into()),
-            ("memory MiB", u64::from(MEMORY_MIB).into()),
+            ("memory MiB", u64::from(super::MEMORY_MIB).into()),
             ("seconds", u64::from(args.seconds).into()),
         ];
         session.add_of(subject, parameters, 0, row.series());
     }
+    peers.note_absent(&mut session, &host)?;
     session.end()?;
     Ok(if rows.iter().all(|row| row.errors == 0) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The peers to be measured, and a sentence for each that cannot be.
-fn peers(names: &[String]) -> anyhow::Result<(Vec<Peer>, Vec<String>)> {
-    let mut absent = Vec::new();
-    let mut ready = Vec::new();
-    let wanted = match names {
-        [] => Peer::all()?,
-        names => names.iter().map(|name| Peer::named(name)).collect::<anyhow::Result<_>>()?,
-    };
-    for peer in wanted {
-        match peer.missing()? {
-            None => ready.push(peer),
-            Some(sentence) if names.is_empty() => absent.push(sentence),
-            Some(sentence) => anyhow::bail!(sentence),
-        }
-    }
-    Ok((ready, absent))
 }
 
 /// Asks the systems in turn: a row for each number of connections and each system, in this order.

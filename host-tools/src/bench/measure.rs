@@ -10,6 +10,7 @@ use mayfly_qemu::clock::{JoinedClock, Sighting, Watch};
 use mayfly_qemu::{Accelerator, Launch, Machine};
 
 use super::client::{self, Seen};
+use super::milliseconds;
 use super::rate;
 use crate::results::Side;
 
@@ -32,6 +33,8 @@ pub(super) struct Boot {
     pub(super) events: Vec<Event>,
     /// Milliseconds from spawn to the first byte.
     pub(super) first_byte: f64,
+    /// Milliseconds from spawn to the last byte.
+    pub(super) last_byte: f64,
     /// Milliseconds of that which the separately measured parts explain.
     pub(super) accounted: f64,
     /// Milliseconds by which the guest's times may be off.
@@ -110,6 +113,7 @@ fn join(sightings: &[Sighting], clock: &JoinedClock, seen: Seen, hz: u64, rate_s
     Ok(Boot {
         events,
         first_byte: milliseconds(seen.first_byte),
+        last_byte: milliseconds(seen.last_byte),
         accounted: accounted(sightings, seen, hz)?,
         uncertainty: milliseconds(clock.uncertainty()),
         rate_spread,
@@ -135,10 +139,6 @@ fn accounted(sightings: &[Sighting], seen: Seen, hz: u64) -> anyhow::Result<f64>
     let guest = (response.ticks - entry.ticks) as f64 / hz as f64 * 1e3;
     let way_back = milliseconds(seen.first_byte) - seen_at(&request, response.ticks)?;
     Ok(start + guest + way_back)
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
 
 #[cfg(test)]

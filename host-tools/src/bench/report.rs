@@ -152,7 +152,14 @@ pub(super) mod tests {
         let first_byte = events.last().map_or(0.0, |event| event.at);
         Run {
             floor: 20.0,
-            boot: Boot { events, first_byte, accounted: first_byte * 1.01, uncertainty: 0.05, rate_spread: 0.002 },
+            boot: Boot {
+                events,
+                first_byte,
+                last_byte: first_byte,
+                accounted: first_byte * 1.01,
+                uncertainty: 0.05,
+                rate_spread: 0.002,
+            },
         }
     }
 

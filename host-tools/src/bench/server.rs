@@ -9,12 +9,15 @@ use mayfly_abi::exit::Exit;
 use mayfly_abi::ledger::{Ledger, Phase};
 use mayfly_qemu::{Ending, Error, Launch, Machine};
 
+use super::request::Request;
 use super::{client, measure};
 
 /// How long the machine may take for anything that is asked of it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// Longer than it takes the client's acknowledgement to arrive.
 pub(super) const QUIET: Duration = Duration::from_millis(20);
+/// Longer than Linux keeps an acknowledgement back, which otherwise may or may not come with the next request.
+const ACKNOWLEDGED: Duration = Duration::from_millis(60);
 /// What the kernel's own lines on the console start with.
 const KERNEL_SAYS: &str = "mayfly: ";
 
@@ -29,6 +32,8 @@ pub(super) enum Start {
 pub(super) struct Server {
     machine: Machine,
     connection: TcpStream,
+    /// Others, which are open and do nothing.
+    idle: Vec<TcpStream>,
 }
 
 impl Server {
@@ -46,12 +51,31 @@ impl Server {
         Ok(Start::Serving(Self::of(machine)?))
     }
 
+    /// The same for a machine that nothing speaks against.
+    pub(super) fn serving(launch: Launch) -> anyhow::Result<Self> {
+        match Self::start(launch)? {
+            Start::Serving(server) => Ok(server),
+            Start::Refused(why) => bail!("the kernel refuses this machine: {why}"),
+        }
+    }
+
     /// A machine that listens, and a connection to it.
     pub(super) fn of(mut machine: Machine) -> anyhow::Result<Self> {
-        let connection = machine.connect(PATIENCE)?;
-        connection.set_nodelay(true)?;
-        connection.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { machine, connection })
+        let connection = connect(&mut machine)?;
+        Ok(Self { machine, connection, idle: Vec::new() })
+    }
+
+    /// Opens connections, one after another, each of which is answered once: QEMU's queue of those that the machine does not
+    /// know yet is short.
+    pub(super) fn open_idle(&mut self, count: usize, request: &Request) -> anyhow::Result<()> {
+        for number in 0..count {
+            let opened = connect(&mut self.machine).and_then(|mut connection| {
+                exchange(&mut connection, request)?;
+                Ok(connection)
+            });
+            self.idle.push(opened.with_context(|| format!("idle connection {} of {count}", number + 1))?);
+        }
+        Ok(())
     }
 
     /// The machine, once it rests.
@@ -62,17 +86,29 @@ impl Server {
 
     /// Asks for `path`: the time from sending to the last byte of the answer, which must be a success.
     pub(super) fn ask(&mut self, path: &str) -> anyhow::Result<Duration> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: mayfly\r\n\r\n");
-        let started = Instant::now();
-        let sent = self.connection.write_all(request.as_bytes()).context("the request cannot be sent");
-        match sent.and_then(|()| client::receive(&mut self.connection)) {
-            Ok((_, last_byte)) => Ok(last_byte - started),
-            Err(error) => {
-                // If the machine has ended, that is the better explanation.
-                self.machine.check()?;
-                bail!("GET {path}: {error:#}\n{}", self.machine.report())
-            }
-        }
+        self.send(&Request::get(path))
+    }
+
+    /// Sends a request: the time from then to the last byte of the answer, which must be the right one.
+    pub(super) fn send(&mut self, request: &Request) -> anyhow::Result<Duration> {
+        exchange(&mut self.connection, request).or_else(|error| {
+            // If the machine has ended, that is the better explanation.
+            self.machine.check()?;
+            bail!("{}: {error:#}\n{}", request.name, self.machine.report())
+        })
+    }
+
+    /// The ledger once the machine rests and has gone idle so many times in all.
+    pub(super) fn settled(&self, idles: u64) -> anyhow::Result<Ledger> {
+        Ok(self.machine.settle(idles, QUIET, PATIENCE)?)
+    }
+
+    /// What a request takes in instructions, on a machine whose TSC counts them. The answer before it has been acknowledged.
+    pub(super) fn work(&mut self, request: &Request) -> anyhow::Result<Work> {
+        let before = self.machine.settle(0, ACKNOWLEDGED, PATIENCE)?;
+        self.send(request)?;
+        let after = self.settled(before.idles + 1)?;
+        Ok(Work { domain: after.domains - before.domains, request: after.busy - before.busy })
     }
 
     /// The ledger as it is now.
@@ -82,11 +118,54 @@ impl Server {
 
     /// Asks for `path`: the ledger before and after, with the machine at rest both times. The stamps after are this request's.
     pub(super) fn observe(&mut self, path: &str) -> anyhow::Result<(Ledger, Ledger)> {
-        let before = self.machine.settle(0, QUIET, PATIENCE)?;
+        let before = self.settled(0)?;
         self.machine.forget_request()?;
         self.ask(path)?;
-        Ok((before, self.machine.settle(before.idles + 1, QUIET, PATIENCE)?))
+        Ok((before, self.settled(before.idles + 1)?))
     }
+}
+
+/// Instructions of one request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Work {
+    /// Taking, entering, running, leaving and resetting the domain, and the function itself.
+    pub(super) domain: u64,
+    /// All of it, the network included.
+    pub(super) request: u64,
+}
+
+impl Work {
+    /// What a request takes if nothing comes in between, of some that were counted. `None` if there are none.
+    ///
+    /// Of the domains, which hardly ever differ, the one in the middle: the kernel's timer may happen to be set already. Of all
+    /// work the least that was seen twice: an answer may be acknowledged so early that it counts, which is none of its cost.
+    pub(super) fn usual(works: &[Self]) -> Option<Self> {
+        let sorted = |part: fn(&Self) -> u64| {
+            let mut all: Vec<_> = works.iter().map(part).collect();
+            all.sort_unstable();
+            all
+        };
+        let (domains, requests) = (sorted(|work| work.domain), sorted(|work| work.request));
+        let twice = requests.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+        Some(Self { domain: *domains.get(domains.len() / 2)?, request: twice.or(requests.first().copied())? })
+    }
+}
+
+/// A connection to the machine's server.
+fn connect(machine: &mut Machine) -> anyhow::Result<TcpStream> {
+    let connection = machine.connect(PATIENCE)?;
+    connection.set_nodelay(true)?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_write_timeout(Some(PATIENCE))?;
+    Ok(connection)
+}
+
+fn exchange(connection: &mut TcpStream, request: &Request) -> anyhow::Result<Duration> {
+    let started = Instant::now();
+    connection.write_all(&request.bytes).context("the request cannot be sent")?;
+    let answer = client::answer(connection)?;
+    request.check(&answer)?;
+    Ok(answer.last_byte - started)
 }
 
 /// The kernel's last line on the console, without its name.
@@ -98,6 +177,17 @@ fn last_words(console: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_happens_once_is_not_usual() {
+        let works = |works: &[(u64, u64)]| {
+            let works: Vec<_> = works.iter().map(|&(domain, request)| Work { domain, request }).collect();
+            Work::usual(&works).map(|Work { domain, request }| (domain, request))
+        };
+        assert_eq!(works(&[(1002, 5351), (980, 3541), (1002, 3563), (1002, 3672), (1002, 3563)]), Some((1002, 3563)));
+        assert_eq!(works(&[(1002, 5351), (1002, 3563)]), Some((1002, 3563)));
+        assert_eq!(works(&[]), None);
+    }
 
     #[test]
     fn the_kernels_last_sentence_says_why_it_refused() {

@@ -128,6 +128,22 @@ impl Session {
         self.add_of(subject, parameters, warmup, series);
     }
 
+    /// Notes a result of Mayfly's on an image that was made for it. `launch`: how its machine is booted.
+    pub(super) fn add_on<const N: usize>(
+        &mut self,
+        image: &Image,
+        launch: &Launch,
+        parameters: [(&str, Parameter); N],
+        warmup: u32,
+        series: impl IntoIterator<Item = Series>,
+    ) {
+        let subject = Subject { system: "mayfly".to_owned(), line: launch.template().to_string(), notes: Vec::new() };
+        self.add_of(subject, parameters, warmup, series);
+        if let Some(record) = self.records.last_mut() {
+            record.environment.image = image.clone();
+        }
+    }
+
     /// Notes a result of any system's.
     pub(super) fn add_of<const N: usize>(
         &mut self,

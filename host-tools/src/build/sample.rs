@@ -5,41 +5,16 @@ use std::path::Path;
 use mayfly_abi::PAGE;
 use mayfly_abi::boot::{KERNEL, KERNEL_MAP, LOADER};
 use mayfly_abi::domain::PROGRAM_BASE;
-use object::Endianness;
-use object::elf;
-use object::write::elf::{FileHeader, ProgramHeader, Writer};
 
 use super::compose::compose;
+use super::generated::{Part, executable};
 use super::manifest::Manifest;
 use super::program::Function;
 
 /// A static executable with segments of (address, flags, bytes).
 pub(crate) fn elf(entry: u64, segments: &[(u64, u32, &[u8])]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut writer = Writer::new(Endianness::Little, true, &mut out);
-    writer.reserve_file_header();
-    writer.reserve_program_headers(segments.len() as u32);
-    let offsets: Vec<u64> = segments.iter().map(|(_, _, bytes)| writer.reserve(bytes.len() as u64, 16)).collect();
-    let header = FileHeader { e_type: elf::ET_EXEC, e_machine: elf::EM_X86_64, e_entry: entry, ..Default::default() };
-    writer.write_file_header(&header).expect("a file header");
-    writer.write_align_program_headers();
-    for ((address, flags, bytes), offset) in segments.iter().zip(&offsets) {
-        writer.write_program_header(&ProgramHeader {
-            p_type: elf::PT_LOAD,
-            p_flags: elf::ProgramFlags(*flags),
-            p_offset: *offset,
-            p_vaddr: *address,
-            p_paddr: *address,
-            p_filesz: bytes.len() as u64,
-            p_memsz: bytes.len() as u64,
-            p_align: 4096,
-        });
-    }
-    for ((_, _, bytes), offset) in segments.iter().zip(&offsets) {
-        writer.pad_until(*offset);
-        writer.write(bytes);
-    }
-    out
+    let parts = segments.iter().map(|&(address, flags, bytes)| Part { address, flags, bytes, memory_len: 0 });
+    executable(entry, &parts.collect::<Vec<_>>()).expect("written")
 }
 
 /// The function `name`, of one page of code.

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::Read;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use mayfly_qemu::CommandLine;
@@ -16,30 +17,32 @@ use crate::unfinished::Unfinished;
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    port: u16,
+    spawned: Instant,
+    address: SocketAddr,
     command: CommandLine,
     /// What it prints.
     log: Unfinished,
 }
 
 impl Process {
-    /// Starts `program` with `arguments`, in which `host`, `folder` and a free port are filled in.
-    pub(super) fn start(program: &str, arguments: &[String], host: &Host, folder: &Path) -> anyhow::Result<Self> {
+    /// Starts `program` in `folder` with `arguments`, in which `host`, `folder` and a free port are filled in. `address`: where
+    /// it serves, if not on that port.
+    pub(super) fn start(
+        program: &str,
+        arguments: &[String],
+        address: Option<SocketAddr>,
+        host: &Host,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let mut words = words::fill(&[&[program.to_owned()], arguments].concat(), host, folder, port).into_iter();
-        let mut command = CommandLine::new(words.next().context("there is no program")?);
-        for word in words {
-            command.arg(word);
-        }
+        let command = command_line(program, arguments, host, folder, &port.to_string())?;
         let (log, file) = Unfinished::file(&std::env::temp_dir())?;
-        let child = command
-            .to_command()
-            .stdin(Stdio::null())
-            .stderr(file.try_clone()?)
-            .stdout(file)
-            .spawn()
-            .with_context(|| format!("cannot run {}", command.program().to_string_lossy()))?;
-        Ok(Self { child, port, command, log })
+        let mut ready = command.to_command();
+        ready.current_dir(folder).stdin(Stdio::null()).stderr(file.try_clone()?).stdout(file);
+        let spawned = Instant::now();
+        let child = ready.spawn().with_context(|| format!("cannot run {}", command.program().to_string_lossy()))?;
+        let address = address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into());
+        Ok(Self { child, spawned, address, command, log })
     }
 
     /// Its process id.
@@ -47,9 +50,14 @@ impl Process {
         self.child.id()
     }
 
-    /// The TCP port on 127.0.0.1 that leads to it.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    /// When it was started.
+    pub(crate) fn spawned(&self) -> Instant {
+        self.spawned
+    }
+
+    /// What leads to its server.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Its command line.
@@ -74,6 +82,22 @@ impl Process {
     }
 }
 
+/// `program` with `arguments`, filled in.
+pub(super) fn command_line(
+    program: &str,
+    arguments: &[String],
+    host: &Host,
+    folder: &Path,
+    port: &str,
+) -> anyhow::Result<CommandLine> {
+    let mut words = words::fill(&[&[program.to_owned()], arguments].concat(), host, folder, port).into_iter();
+    let mut command = CommandLine::new(words.next().context("there is no program")?);
+    for word in words {
+        command.arg(word);
+    }
+    Ok(command)
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // Both fail only if it has ended already.
@@ -92,7 +116,7 @@ mod tests {
     fn start(script: &str) -> Process {
         let host = Host { accelerator: Accelerator::Tcg, memory_mib: 1, tsc_hz: 1 };
         let arguments = ["-c", script].map(str::to_owned);
-        Process::start("sh", &arguments, &host, Path::new("/")).expect("there is a shell")
+        Process::start("sh", &arguments, None, &host, Path::new("/")).expect("there is a shell")
     }
 
     #[test]

@@ -22,10 +22,10 @@ const PLACEHOLDERS: [&str; 9] = ["port", "folder", "qemu", "machine", "cpu", "ni
 const ARGUMENTS: &str = "{arguments}";
 
 /// The command line `words`, filled in.
-pub(super) fn fill(words: &[String], host: &Host, folder: &Path, port: u16) -> Vec<String> {
+pub(super) fn fill(words: &[String], host: &Host, folder: &Path, port: &str) -> Vec<String> {
     let machine = &MachineType::all()[0];
     let text = |placeholder| match placeholder {
-        "port" => port.to_string(),
+        "port" => port.to_owned(),
         "folder" => folder.display().to_string(),
         "qemu" => machine.binary.clone(),
         "machine" => machine.machine.clone(),
@@ -66,7 +66,7 @@ mod tests {
 
     fn filled(word: &str) -> Vec<String> {
         check(word).expect("it is known");
-        fill(&[word.to_owned()], &HOST, Path::new("/p"), 8099)
+        fill(&[word.to_owned()], &HOST, Path::new("/p"), "8099")
     }
 
     #[test]

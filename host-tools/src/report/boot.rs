@@ -7,24 +7,17 @@ use super::phases::{GUEST, HOST, Phases, first_response};
 use super::picture::{Picture, Row};
 use super::plot::{Distribution, Sample, Waterfall};
 use super::vary::Vary;
+use super::words::{MAYFLY, capital, list};
+use crate::results::Series;
 
 /// Pictures of boots.
 pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
-    let mut pictures = Vec::new();
     let boots: Vec<_> = entries.iter().filter_map(|entry| Phases::of(entry)).collect();
     let own: Vec<_> = boots.iter().map(|phases| phases.entry).collect();
     let vary = Vary::of(&own);
-    for phases in &boots {
-        let label = vary.label(phases.entry);
-        pictures.push(waterfall(phases, &label));
-        pictures.extend(distribution(phases, &label));
-    }
-    let responses: Vec<_> = entries.iter().filter_map(|entry| Some((*entry, first_response(&entry.record)?))).collect();
-    pictures.extend(generic::bars(
-        "From starting the system to its whole first response",
-        &responses,
-        &Vary::of(entries),
-    ));
+    let mut pictures: Vec<_> = boots.iter().map(|phases| waterfall(phases, &vary.label(phases.entry))).collect();
+    pictures.extend(comparison(entries));
+    pictures.extend(boots.iter().filter_map(|phases| distribution(phases, &vary.label(phases.entry))));
     let of = |names: &[&str]| -> Vec<Item<'a>> {
         let of =
             |name: &&str| own.iter().filter_map(|entry| Some((*entry, entry.record.series(name)?))).collect::<Vec<_>>();
@@ -44,6 +37,61 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
     pictures
 }
 
+/// All systems side by side, by the same clock.
+fn comparison<'a>(entries: &[&'a Entry]) -> Option<Picture<'a>> {
+    let mut systems: Vec<_> =
+        entries.iter().filter_map(|entry| Some((*entry, first_response(&entry.record)?))).collect();
+    systems.sort_by(|(_, one), (_, two)| one.summary.median.total_cmp(&two.summary.median));
+    let own = systems.iter().find(|(entry, _)| entry.record.system == MAYFLY);
+    let times = |series: &Series| own.map(|(_, own)| series.summary.median / own.summary.median);
+    let others: Vec<_> = systems.iter().filter(|(entry, _)| entry.record.system != MAYFLY).collect();
+    let title = match (own, others.as_slice()) {
+        (Some((own, _)), [(other, series)]) => format!(
+            "{} takes {} times as long as {} to its first response",
+            other.who(),
+            brief(times(series)?),
+            own.who()
+        ),
+        (Some((own, _)), [(_, least), .., (_, most)]) => format!(
+            "Others take {} to {} times as long as {} to their first response",
+            brief(times(least)?),
+            brief(times(most)?),
+            own.who()
+        ),
+        _ => "From starting a system to its whole first response".to_owned(),
+    };
+    let names: Vec<_> = systems.iter().map(|(entry, _)| entry.who()).collect();
+    // The first note of a boot says what its time holds.
+    let words = systems.iter().filter_map(|(entry, series)| {
+        let much = times(series).filter(|_| entry.record.system != MAYFLY);
+        let much = much.map_or_else(String::new, |times| format!(", {} times as long", brief(times)));
+        Some((format!("{}{much}", entry.who()), capital(entry.record.notes.first()?)))
+    });
+    let mut words: Vec<_> = words.collect();
+    let absent: Vec<_> =
+        entries.iter().filter(|entry| entry.record.series.is_empty()).map(|entry| entry.who()).collect();
+    if !absent.is_empty() {
+        words.push((
+            "Not measured here".to_owned(),
+            format!("{}; why, and what it takes, is said below", list(&absent)),
+        ));
+    }
+    let picture = generic::bars_by_system(
+        &title,
+        &systems,
+        &Vary::of(&systems.iter().map(|(entry, _)| *entry).collect::<Vec<_>>()),
+    )?;
+    Some(Picture {
+        caption: format!(
+            "From spawning a system’s process to the last byte of its first answer, with {} in turn, by one clock. {}",
+            list(&names),
+            picture.caption
+        ),
+        words,
+        ..picture
+    })
+}
+
 /// The steps on one axis.
 fn waterfall<'a>(phases: &Phases<'a>, label: &str) -> Picture<'a> {
     let floor = phases.floor.map(|floor| floor.summary.median);
@@ -53,6 +101,13 @@ fn waterfall<'a>(phases: &Phases<'a>, label: &str) -> Picture<'a> {
             brief(share * 100.0)
         )
     });
+    let title = match phases.before_guest() {
+        Some(share) => format!(
+            "Where the time of a boot goes: {:.0} % of it passes before Mayfly’s first instruction",
+            share * 100.0
+        ),
+        None => "Where the time of a boot goes".to_owned(),
+    };
     let caption = format!(
         "Each bar begins where the one above it ends, and ends when what its name says was reached: medians of {} \
          boots.{}{sum}",
@@ -62,10 +117,11 @@ fn waterfall<'a>(phases: &Phases<'a>, label: &str) -> Picture<'a> {
     );
     let events = phases.entry.record.series.iter().filter(|series| series.side.is_some()).chain(phases.floor);
     Picture {
-        title: with("Where the time of a boot goes", label),
+        title: with(&title, label),
         caption,
         plot: Box::new(Waterfall { steps: phases.steps.clone(), floor }),
         legend: vec![(GUEST, "Mayfly".to_owned()), (HOST, "QEMU, its firmware, its network and the client".to_owned())],
+        words: Vec::new(),
         rows: events.map(|series| Row { label: series.name.clone(), series }).collect(),
     }
 }
@@ -75,9 +131,15 @@ fn distribution<'a>(phases: &Phases<'a>, label: &str) -> Option<Picture<'a>> {
     let floor = phases.floor?;
     let both = [phases.first_byte, floor];
     let above = phases.above_floor();
+    let title = match above {
+        Some(above) => {
+            format!("How boots vary: the first byte comes {} after the floor", quantity(above.median, floor.unit))
+        }
+        None => "How boots vary".to_owned(),
+    };
     let samples = both.iter().enumerate().map(|(colour, series)| Sample { colour, values: &series.values }).collect();
     Some(Picture {
-        title: with("How boots vary", label),
+        title: with(&title, label),
         caption: above.map_or_else(String::new, |above| {
             format!(
                 "Boot by boot, the first byte comes {} after the floor (median, 95 % interval {} ms).",
@@ -87,6 +149,7 @@ fn distribution<'a>(phases: &Phases<'a>, label: &str) -> Option<Picture<'a>> {
         }),
         plot: Box::new(Distribution { samples, unit: "ms since QEMU was started".to_owned() }),
         legend: both.iter().map(|series| series.name.clone()).enumerate().collect(),
+        words: Vec::new(),
         rows: both.into_iter().map(|series| Row { label: series.name.clone(), series }).collect(),
     })
 }

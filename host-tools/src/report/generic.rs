@@ -3,7 +3,7 @@
 use super::input::Entry;
 use super::number::{brief, unit};
 use super::picture::{Picture, Row};
-use super::plot::{Bar, Bars, COLOURS, Curve, Distribution, Group, Growth, Point, Sample};
+use super::plot::{Along, Bar, Bars, COLOURS, Curve, Distribution, Group, Growth, Point, Sample};
 use super::vary::Vary;
 use crate::results::{Series, Summary, Unit};
 
@@ -24,12 +24,13 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
 }
 
 /// Pictures of results that have the same parameters.
-fn pictures_of_alike<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
+pub(super) fn pictures_of_alike<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
     let vary = Vary::of(entries);
     let names = names(entries);
     let mut pictures = Vec::new();
     if let Some(along) = &vary.along {
-        pictures.extend(of_one_unit(entries, &names, &vary).iter().filter_map(|items| lines(items, &vary, along)));
+        let units = of_one_unit(entries, &names, &vary);
+        pictures.extend(units.iter().filter_map(|items| lines(&title(items), items, &vary, along, Along::Itself)));
     } else if let [_] = entries {
         let units = of_one_unit(entries, &names, &vary);
         pictures.extend(units.iter().filter_map(|items| bars_by_name(&title(items), items, &vary)));
@@ -48,7 +49,7 @@ fn pictures_of_alike<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
 }
 
 /// The results by the names of their parameters.
-fn alike<'a>(entries: &[&'a Entry]) -> Vec<Vec<&'a Entry>> {
+pub(super) fn alike<'a>(entries: &[&'a Entry]) -> Vec<Vec<&'a Entry>> {
     let mut alike: Vec<Vec<&Entry>> = Vec::new();
     for entry in entries {
         let same = |other: &&Entry| other.record.parameters.keys().eq(entry.record.parameters.keys());
@@ -109,6 +110,7 @@ fn title(items: &[Item<'_>]) -> String {
         }
     }
     match items {
+        [(_, first), ..] if names.len() > NAMED && first.unit == Unit::Instructions => unit(first.unit).to_owned(),
         [(_, first), ..] if names.len() > NAMED => format!("figures in {}", unit(first.unit)),
         _ => names.join(" · "),
     }
@@ -140,7 +142,7 @@ pub(super) fn row<'a>(&(entry, series): &Item<'a>, vary: &Vary) -> Row<'a> {
 }
 
 /// Lines along a number; `None` if there is but one point on each, or nothing but zeros.
-fn lines<'a>(items: &[Item<'a>], vary: &Vary, along: &str) -> Option<Picture<'a>> {
+pub(super) fn lines<'a>(title: &str, items: &[Item<'a>], vary: &Vary, along: &str, from: Along) -> Option<Picture<'a>> {
     let mut legend = Vec::new();
     let mut curves = Vec::new();
     for label in labels(items, vary) {
@@ -155,11 +157,12 @@ fn lines<'a>(items: &[Item<'a>], vary: &Vary, along: &str) -> Option<Picture<'a>
     }
     let (_, first) = items.first()?;
     (!curves.is_empty()).then(|| Picture {
-        title: format!("{} by {along}", title(items)),
+        title: format!("{title} by {along}"),
         caption: caption(items, "Each mark is a median; the band around a line is its 95 % interval."),
-        plot: Box::new(Growth { curves, parameter: along.to_owned(), unit: unit(first.unit).to_owned() }),
+        plot: Box::new(Growth { curves, parameter: along.to_owned(), from, unit: unit(first.unit).to_owned() }),
         // One line is what the title says.
         legend: if legend.len() > 1 { legend } else { Vec::new() },
+        words: Vec::new(),
         rows: items.iter().map(|item| row(item, vary)).collect(),
     })
 }
@@ -177,6 +180,11 @@ fn point(x: f64, series: &Series) -> Point {
 /// Bars side by side, labelled by what sets the results apart; `None` if there is nothing to compare.
 pub(super) fn bars<'a>(title: &str, items: &[Item<'a>], vary: &Vary) -> Option<Picture<'a>> {
     bars_of(title, items, vary, |item| vary.parts(item.0))
+}
+
+/// Bars side by side, one for each system whatever it was asked for; `None` if there is nothing to compare.
+pub(super) fn bars_by_system<'a>(title: &str, items: &[Item<'a>], vary: &Vary) -> Option<Picture<'a>> {
+    bars_of(title, items, vary, |(entry, _)| vec![entry.who()])
 }
 
 /// Bars side by side, labelled by the names of the figures; `None` if there is nothing to compare.
@@ -221,6 +229,7 @@ fn bars_of<'a>(
         caption: caption(items, "Each bar is a median; the thin line at its end is its 95 % interval."),
         plot: Box::new(Bars { groups, unit: unit(first.unit).to_owned() }),
         legend: Vec::new(),
+        words: Vec::new(),
         rows: items.iter().map(|item| row(item, vary)).collect(),
     })
 }
@@ -245,6 +254,7 @@ pub(super) fn distribution<'a>(title: &str, items: &[Item<'a>], vary: &Vary) -> 
         caption: "The further left a line, the less; where it is steep, many values lie.".to_owned(),
         plot: Box::new(Distribution { samples: samples.collect(), unit: unit(first.unit).to_owned() }),
         legend: shown.iter().map(|item| label(item)).enumerate().collect(),
+        words: Vec::new(),
         rows: shown.iter().map(|item| row(item, vary)).collect(),
     })
 }

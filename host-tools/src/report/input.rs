@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
+use super::words::proper;
 use crate::results::{self, Benchmark, Record};
 
 /// A result, and how it is told apart from others of the same.
@@ -18,7 +19,8 @@ pub(super) struct Entry {
 impl Entry {
     /// What was measured, in which run.
     pub(super) fn who(&self) -> String {
-        if self.run.is_empty() { self.record.system.clone() } else { format!("{} ({})", self.record.system, self.run) }
+        let system = proper(&self.record.system);
+        if self.run.is_empty() { system } else { format!("{system} ({})", self.run) }
     }
 
     /// Were instructions counted, rather than time taken?
@@ -124,14 +126,14 @@ mod tests {
     #[test]
     fn runs_of_the_same_are_named_by_what_differs() {
         let peer = Record { system: "linux".to_owned(), ..boot() };
-        assert_eq!(runs(&[("a", boot()), ("b", peer)]), ["mayfly", "linux"]);
-        assert_eq!(runs(&[("a", boot()), ("b", boot())]), ["mayfly (a)", "mayfly (b)"]);
-        assert_eq!(runs(&[("a", boot()), ("a", boot())]), ["mayfly (run 1)", "mayfly (run 2)"]);
+        assert_eq!(runs(&[("a", boot()), ("b", peer)]), ["Mayfly", "Linux"]);
+        assert_eq!(runs(&[("a", boot()), ("b", boot())]), ["Mayfly (a)", "Mayfly (b)"]);
+        assert_eq!(runs(&[("a", boot()), ("a", boot())]), ["Mayfly (run 1)", "Mayfly (run 2)"]);
         let mut later = boot();
         later.environment.git = None;
         assert_eq!(
             runs(&[("a", boot()), ("a", later)]),
-            ["mayfly (0123456789ab, run 1)", "mayfly (no checkout, run 2)"]
+            ["Mayfly (0123456789ab, run 1)", "Mayfly (no checkout, run 2)"]
         );
     }
 

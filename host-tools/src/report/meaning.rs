@@ -7,7 +7,9 @@ pub(super) fn meaning(benchmark: Benchmark, name: &str) -> Option<&'static str> 
     match benchmark {
         Benchmark::Boot => boot(name),
         Benchmark::Load => load(name),
-        Benchmark::Cold | Benchmark::Warm | Benchmark::Scale | Benchmark::Isolation => request(name),
+        Benchmark::Cold => cold(name),
+        Benchmark::Warm => warm(name),
+        Benchmark::Scale | Benchmark::Isolation => request(name),
         Benchmark::Density => density(name),
     }
 }
@@ -116,24 +118,60 @@ fn load(name: &str) -> Option<&'static str> {
 /// One request on a keep-alive connection.
 fn request(name: &str) -> Option<&'static str> {
     Some(match name {
-        "request" | "second request" | "without a function" | "with an empty function" => {
-            "from sending a request on an open connection to the last byte of its answer, seen by the client"
+        "request" => {
+            "from sending a request on an open connection to the last byte of its answer, seen by the client: QEMU’s \
+             network is in it"
         }
-        "first request" => {
-            "the same for a function that was never used: its address space, stack and data are made for it"
-        }
-        "added" => {
-            "the difference of two requests that follow one another: one to an empty function, one that no function \
-             answers"
-        }
-        "instructions" | "instructions without a function" | "instructions with an empty function" => {
+        "instructions" => {
             "guest instructions of a request, from waking to sleeping: network, function and cleaning; the fewest of \
              some"
         }
-        "added instructions" => "the difference of the two; what answers without a function takes instructions too",
-        "instructions of the domain" | "instructions of the domain, second request" => {
-            "the part of it that takes, enters, leaves and resets the function’s address space, and the function itself"
+        "instructions of the domain" => DOMAIN,
+        _ => return None,
+    })
+}
+
+/// What is counted of a function's domain.
+const DOMAIN: &str = "the part of a request’s instructions that takes, enters, leaves and resets the function’s address \
+                      space, and the function itself; no network";
+
+fn cold(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "first request" => {
+            "from sending a request on an open connection to the last byte of its answer, of a function that was never \
+             used: its page tables and its stack are made for it. The machine has served other functions before"
         }
+        "second request" => {
+            "the same for the same function once more. In between, another one was asked, so that in both cases the \
+             request’s head is read anew"
+        }
+        "instructions, first request" | "instructions, second request" => {
+            "guest instructions from waking to sleeping, the network’s among them; the fewest of some functions"
+        }
+        "instructions of the domain, first request" | "instructions of the domain, second request" => DOMAIN,
+        _ => return None,
+    })
+}
+
+fn warm(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "without a function" => {
+            "from sending a request on an open connection to the last byte of an answer that the kernel gives itself: \
+             404, with a list of the functions there are"
+        }
+        "with an empty function" => {
+            "the same for a function that answers 200 at once, without a body, and writes to no memory: entering and \
+             leaving its address space is in it"
+        }
+        "added" => {
+            "the difference of the two, of requests that follow one another: negative if the kernel’s own answer took \
+             longer"
+        }
+        "instructions without a function" | "instructions with an empty function" => {
+            "guest instructions from waking to sleeping: network, function and cleaning; the fewest of some"
+        }
+        "added instructions" => "the difference of the two; what answers without a function takes instructions too",
+        "instructions of the domain" => DOMAIN,
         _ => return None,
     })
 }
@@ -143,12 +181,23 @@ fn density(name: &str) -> Option<&'static str> {
         "resident functions" => {
             "functions whose memory is kept between requests, at once, before the first is dropped for another"
         }
-        "a resident function" => "the page frames that one holds",
+        "a resident function" => "the page frames that one holds; its code lies in the image and is not among them",
         "all memory over resident functions" => {
             "the machine’s whole memory, kernel and image included, for each of them"
         }
         "memory beside kernel and image" => "the page frames in use when no more fitted",
+        "memory in use" => "page frames in use, without the image, after so many functions were asked once",
         "image" => "the file that was booted, which is in memory as it is",
+        "first request with room" => {
+            "from sending a request on an open connection to the last byte of its answer, of a function that was never \
+             used, while there is memory for it"
+        }
+        "first request for which another is dropped" => {
+            "the same when memory is full: the function that was not used for longest goes for it"
+        }
+        "instructions of the domain, first request"
+        | "instructions of the domain, first request with room"
+        | "instructions of the domain, first request for which another is dropped" => DOMAIN,
         _ => return None,
     })
 }

@@ -1,24 +1,64 @@
 //! The page's first paragraph: the figures that matter, in sentences.
 
+mod costs;
+
 use super::input::Entry;
 use super::load;
 use super::meaning::doing;
 use super::number::{brief, interval, number, quantity};
 use super::phases::{Phases, first_response};
 use super::plot::Step;
+use super::words::{MAYFLY, list};
 use crate::results::{Benchmark, Summary, Unit};
 
-/// Mayfly's name among systems.
-const MAYFLY: &str = "mayfly";
 /// Steps of a boot that are named.
 const STEPS: usize = 3;
+
+/// A figure that matters, in a few words.
+pub(super) struct Figure {
+    pub(super) value: String,
+    pub(super) of: String,
+}
+
+/// The figures that matter most: of the first boot and of the load on the most connections.
+pub(super) fn figures_that_matter(entries: &[Entry]) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    if let Some(phases) = entries.iter().find_map(Phases::of) {
+        let who = phases.entry.who();
+        let first_byte = quantity(phases.first_byte.summary.median, Unit::Milliseconds);
+        figures
+            .push(Figure {
+                value: first_byte, of: format!("from starting QEMU to the first byte of {who}’s answer")
+            });
+        if let Some(floor) = phases.floor {
+            let floor = quantity(floor.summary.median, Unit::Milliseconds);
+            figures.push(Figure {
+                value: floor,
+                of: "of these until an empty guest’s first instruction: the floor".to_owned(),
+            });
+        }
+        if let Some((other, times)) = slower(&phases, entries).first() {
+            figures.push(Figure {
+                value: format!("{}×", brief(*times)),
+                of: format!("{other}’s time to its first answer, over {who}’s"),
+            });
+        }
+    }
+    let loads = entries.iter().filter(|entry| !entry.counted() && entry.record.system == MAYFLY);
+    let rates = loads.filter_map(|entry| Some((load::of(entry)?, entry.record.series("requests")?)));
+    if let Some((connections, rate)) = rates.max_by(|(one, _), (two, _)| one.total_cmp(two)) {
+        let value = number(rate.summary.median.round());
+        figures.push(Figure { value, of: format!("requests a second on {}", load::say(connections)) });
+    }
+    figures
+}
 
 /// What all results together say.
 pub(super) fn paragraphs(entries: &[Entry]) -> Vec<String> {
     let boots = entries.iter().filter_map(Phases::of).map(|phases| boot(&phases, entries).join(" "));
     let timed = |benchmark| move |entry: &&Entry| entry.record.benchmark == benchmark && !entry.counted();
     let loads: Vec<_> = entries.iter().filter(timed(Benchmark::Load)).collect();
-    boots.chain(load(&loads)).chain(errors(entries)).collect()
+    boots.chain(load(&loads)).chain(costs::paragraphs(entries)).chain(errors(entries)).collect()
 }
 
 /// When the first byte comes, what takes longest until then, and how long others take.
@@ -27,7 +67,7 @@ fn boot(phases: &Phases<'_>, entries: &[Entry]) -> Vec<String> {
     let mut sentences = vec![format!(
         "{} sends the first byte of its first response {} after QEMU was started (median of {count} boots, 95 % \
          interval {} ms).",
-        capital(&phases.entry.who()),
+        phases.entry.who(),
         quantity(median, Unit::Milliseconds),
         interval(&phases.first_byte.summary),
     )];
@@ -56,16 +96,22 @@ fn boot(phases: &Phases<'_>, entries: &[Entry]) -> Vec<String> {
 /// How long others take to their first response.
 fn others(phases: &Phases<'_>, entries: &[Entry]) -> Option<String> {
     let own = first_response(&phases.entry.record)?.summary.median;
-    let boots =
-        entries.iter().filter(|entry| entry.record.benchmark == Benchmark::Boot && entry.record.system != MAYFLY);
-    let times = boots.filter_map(|entry| {
-        let other = first_response(&entry.record)?.summary.median;
-        let took = quantity(other, Unit::Milliseconds);
-        Some(format!("{} takes {took}, {} times as long", capital(&entry.who()), brief(other / own)))
+    let times = slower(phases, entries).into_iter().map(|(who, times)| {
+        format!("{who} takes {}, {} times as long", quantity(times * own, Unit::Milliseconds), brief(times))
     });
     let times: Vec<_> = times.collect();
     let own = quantity(own, Unit::Milliseconds);
     (!times.is_empty()).then(|| format!("The whole first response is there after {own}; {}.", list(&times)))
+}
+
+/// The other systems, and how many times as long each takes to its first response.
+fn slower(phases: &Phases<'_>, entries: &[Entry]) -> Vec<(String, f64)> {
+    let Some(own) = first_response(&phases.entry.record) else { return Vec::new() };
+    let boots =
+        entries.iter().filter(|entry| entry.record.benchmark == Benchmark::Boot && entry.record.system != MAYFLY);
+    let times = boots
+        .filter_map(|entry| Some((entry.who(), first_response(&entry.record)?.summary.median / own.summary.median)));
+    times.collect()
 }
 
 /// Requests a second on each number of connections, beside each other system.
@@ -73,11 +119,11 @@ fn load(entries: &[&Entry]) -> Vec<String> {
     let (own, others): (Vec<_>, Vec<_>) = whos(entries).into_iter().partition(|(system, _)| *system == MAYFLY);
     let own = own.iter().filter_map(|(_, who)| {
         let (connections, rates) = figures(entries, who, "requests")?;
-        Some(format!("On {connections} keep-alive connections, {} answers {rates} requests a second.", capital(who)))
+        Some(format!("On {connections} keep-alive connections, {} answers {rates} requests a second.", who))
     });
     let others = others.iter().filter_map(|(_, who)| {
         let (connections, ratios) = figures(entries, who, "mayfly over this")?;
-        Some(format!("That is, on {connections} connections, {ratios} times as many as {} answers.", capital(who)))
+        Some(format!("That is, on {connections} connections, {ratios} times as many as {} answers.", who))
     });
     let sentences: Vec<_> = own.chain(others).collect();
     (!sentences.is_empty()).then(|| sentences.join(" ")).into_iter().collect()
@@ -111,18 +157,4 @@ fn errors(entries: &[Entry]) -> Option<String> {
     let of = |entry: &Entry| entry.record.series("errors").map_or(0.0, |errors| errors.summary.max);
     let sum: f64 = entries.iter().map(of).sum();
     (sum > 0.0).then(|| format!("{} requests got a wrong answer or none: the notes say which.", number(sum)))
-}
-
-/// A sentence's beginning.
-fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
-}
-
-/// Words as a list.
-fn list(words: &[String]) -> String {
-    match words {
-        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        words => words.concat(),
-    }
 }

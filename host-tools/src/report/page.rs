@@ -6,7 +6,8 @@ use super::input::{Entry, Input, revision};
 use super::picture::{self, Picture, Row};
 use super::provenance::{self, describe};
 use super::vary::Vary;
-use super::{boot, generic, load, overview};
+use super::words::{bound, capital, list};
+use super::{boot, costs, generic, load, overview};
 use crate::results::{Benchmark, Host, Series};
 
 /// How everything looks.
@@ -38,9 +39,13 @@ pub(super) fn render(input: &Input) -> anyhow::Result<String> {
                     h1 { "Mayfly, measured" }
                     p.where { (place(&input.entries)) }
                     @if let Some(why) = &input.warning { p.warning { "Not to be compared: " (why) "." } }
+                    @let figures = overview::figures_that_matter(&input.entries);
+                    @if !figures.is_empty() {
+                        ul.figures { @for figure in figures { li { b { (bound(&figure.value)) } (figure.of) } } }
+                    }
                     @let paragraphs = overview::paragraphs(&input.entries);
-                    @if !paragraphs.is_empty() { div.overview { @for text in paragraphs { p { (text) } } } }
-                    nav { @for section in &sections { a href=(format!("#{}", section.id())) { (section.name()) } " " } }
+                    @if !paragraphs.is_empty() { div.overview { @for text in paragraphs { p { (bound(&text)) } } } }
+                    nav { @for section in &sections { a href=(format!("#{}", section.id())) { (capital(&section.name())) } " " } }
                 }
                 main { @for body in bodies { (body) } }
                 footer { p {
@@ -74,10 +79,20 @@ fn place(entries: &[Entry]) -> String {
         return String::new();
     };
     let environment = &record.environment;
-    let host =
-        environment.host.as_ref().map(|Host { cpu, cores, date, .. }| format!(" · {cpu}, {cores} cores · {date}"));
+    let host = environment
+        .host
+        .as_ref()
+        .map(|Host { cpu, cores, date, .. }| format!(" · {cpu}, {cores} cores · {}", minute(date)));
     let (host, git) = (host.unwrap_or_default(), revision(record));
     format!("QEMU {} ({}), {}{host} · source {git}", environment.qemu, environment.accelerator, environment.machine)
+}
+
+/// A date without its seconds, if it is one.
+fn minute(date: &str) -> String {
+    match (date.get(..10), date.get(11..16)) {
+        (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
+        _ => date.to_owned(),
+    }
 }
 
 impl Section<'_> {
@@ -95,10 +110,21 @@ impl Section<'_> {
             Benchmark::Boot if self.counted => "Guest instructions of each phase of a boot, the same in every run.",
             Benchmark::Boot => "From the spawn of QEMU to the first response.",
             Benchmark::Load => "Keep-alive connections, each of which asks again as soon as it is answered.",
-            Benchmark::Cold => "The first request of a function that was never used.",
-            Benchmark::Warm => "What a function that does nothing adds to a request.",
-            Benchmark::Density => "Resident functions against memory.",
-            Benchmark::Scale => "What a request costs as something grows. A flat line is a cost that does not grow.",
+            Benchmark::Cold => {
+                "The first request of a function that was never used, beside its second, by how many functions are in the \
+                 image and by how long their programs are."
+            }
+            Benchmark::Warm => {
+                "What a function that does nothing adds to a request, beside one that the kernel answers itself."
+            }
+            Benchmark::Density => {
+                "How many functions stay resident in how much memory. They are asked for the first time one after \
+                 another, until there are more than the memory holds."
+            }
+            Benchmark::Scale => {
+                "What a request costs as something grows. A flat line is a cost that does not grow. QEMU’s network is in \
+                 the times; the instructions are the guest’s alone."
+            }
             Benchmark::Isolation => "The same functions, held apart in each way there is.",
         }
     }
@@ -113,11 +139,28 @@ impl Section<'_> {
         all.filter(|(_, series)| !shown(series)).map(|item| generic::row(&item, &vary)).collect()
     }
 
+    /// What was not measured, and why.
+    fn without_figures(&self) -> Markup {
+        let entries: Vec<_> = self.entries.iter().filter(|entry| entry.record.series.is_empty()).collect();
+        let names: Vec<_> = entries.iter().map(|entry| describe(entry)).collect();
+        html! {
+            @if !entries.is_empty() {
+                details { summary { "Not measured here: " (list(&names)) } ul {
+                    @for note in entries.iter().flat_map(|entry| &entry.record.notes) { li { (note) "." } }
+                } }
+            }
+        }
+    }
+
     fn render(&self) -> anyhow::Result<Markup> {
+        let measured: Vec<_> = self.entries.iter().filter(|entry| !entry.record.series.is_empty()).copied().collect();
         let pictures = match (self.benchmark, self.counted) {
             (Benchmark::Boot, false) => boot::pictures(&self.entries),
-            (Benchmark::Load, false) => load::pictures(&self.entries),
-            _ => generic::pictures(&self.entries),
+            (Benchmark::Load, false) => load::pictures(&measured),
+            (Benchmark::Cold | Benchmark::Warm | Benchmark::Density | Benchmark::Scale, _) => {
+                costs::pictures(self.benchmark, &measured)
+            }
+            _ => generic::pictures(&measured),
         };
         let rest = self.rest(&pictures);
         let pictures = pictures.iter().map(Picture::render).collect::<anyhow::Result<Vec<_>>>()?;
@@ -126,9 +169,7 @@ impl Section<'_> {
                 h2 { (self.name()) }
                 p { (self.intro()) }
                 @for picture in pictures { (picture) }
-                @for entry in self.entries.iter().filter(|entry| entry.record.series.is_empty()) {
-                    p.caption { "There are no figures of " (describe(entry)) "." }
-                }
+                (self.without_figures())
                 @if !rest.is_empty() { (picture::table("Other figures", &rest)) }
                 (provenance::render(&self.entries))
             }
@@ -146,6 +187,8 @@ mod tests {
     fn page() -> String {
         let mut linux = record(Benchmark::Boot, "linux", &[("path", "/hello".into())]);
         linux.series = vec![series("first response", Unit::Milliseconds, 106.0)];
+        let mut osv = record(Benchmark::Boot, "osv", &[]);
+        osv.notes = vec!["osv is not prepared: wait".to_owned()];
         let scale = [1_u64, 10, 100].map(|many| {
             let mut record = record(Benchmark::Scale, "mayfly", &[("functions", many.into())]);
             record.series = vec![series("request", Unit::Microseconds, 50.0)];
@@ -159,7 +202,7 @@ mod tests {
         });
         let mut loads = [load("mayfly", 1), load("linux", 1), load("mayfly", 16), load("linux", 16)];
         loads[1].notes.push("<script>alert('a peer')</script>".to_owned());
-        let records = [boot(), linux].into_iter().chain(loads).chain(scale).chain(isolation);
+        let records = [boot(), linux, osv].into_iter().chain(loads).chain(scale).chain(isolation);
         let input = Input { entries: records.map(entry).collect(), warning: None };
         render(&input).expect("it can be drawn")
     }
@@ -181,23 +224,29 @@ mod tests {
             }
         }
         for title in [
-            "Where the time of a boot goes",
-            "How boots vary",
-            "From starting the system to its whole first response",
+            "Where the time of a boot goes: 62 % of it passes before Mayfly’s first instruction",
+            "How boots vary: the first byte comes 6 ms after the floor",
+            "Linux takes 3.98 times as long as Mayfly to its first response",
             "Blocks of code that QEMU translated",
-            "Requests answered a second",
-            "How latency on 16 connections is distributed",
-            "request by functions",
+            "Requests answered a second: 3 times as many as Linux",
+            "Latency on 16 connections: half of the answers within 333 µs (Mayfly) and 1,000 µs (Linux)",
+            "Time of a request by functions",
         ] {
-            assert!(page.contains(&format!("<h3>{title}</h3>")), "there is no {title}");
+            let titles: Vec<_> = page.split("<h3>").skip(1).filter_map(|rest| rest.split("</h3>").next()).collect();
+            let title = bound(title);
+            assert!(titles.contains(&title.as_str()), "there is no {title} among {titles:#?}");
         }
         for figure in [
             "26.1 ms after QEMU was started",
             "6 ms above it",
             "Linux takes 106 ms, 3.98 times as long",
             "3,000 and 3,000",
+            "<b>26.1 ms</b>from starting QEMU",
+            "<b>3.98×</b>Linux’s time to its first answer",
+            "<summary>Not measured here: OSv</summary><ul><li>osv is not prepared: wait.</li></ul>",
+            "<dt>Linux, 3.98 times as long</dt><dd>Linux as it is.</dd>",
         ] {
-            assert!(page.contains(figure), "there is no {figure}");
+            assert!(page.contains(&bound(figure)), "there is no {figure}");
         }
     }
 

@@ -4,6 +4,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::number::{number, unit};
 use super::plot::{self, Plot, Width};
+use super::words::bound;
 use crate::results::{Series, Summary};
 
 /// A row of the table behind a picture.
@@ -20,6 +21,8 @@ pub(super) struct Picture<'a> {
     pub(super) plot: Box<dyn Plot + 'a>,
     /// Colours and what they mean. Empty if the picture says it.
     pub(super) legend: Vec<(usize, String)>,
+    /// What has to be known to read it, name by name.
+    pub(super) words: Vec<(String, String)>,
     pub(super) rows: Vec<Row<'a>>,
 }
 
@@ -31,11 +34,14 @@ impl Picture<'_> {
         Ok(html! {
             figure {
                 div.whole {
-                    h3 { (self.title) }
-                    @if !self.caption.is_empty() { p.caption { (self.caption) } }
+                    h3 { (bound(&self.title)) }
+                    @if !self.caption.is_empty() { p.caption { (bound(&self.caption)) } }
                     @if !self.legend.is_empty() { (legend(&self.legend)) }
                     div.wide role="img" aria-label=(self.title) { (PreEscaped(wide)) }
                     div.narrow role="img" aria-label=(self.title) { (PreEscaped(narrow)) }
+                }
+                @if !self.words.is_empty() {
+                    dl.words { @for (name, words) in &self.words { dt { (name) } dd { (words) "." } } }
                 }
                 (table("The table behind it", &self.rows))
             }

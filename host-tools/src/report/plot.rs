@@ -13,7 +13,7 @@ use plotters::prelude::{IntoDrawingArea, RGBColor};
 pub(super) use self::bars::{Bar, Bars, Group};
 pub(super) use self::distribution::{Distribution, Sample};
 use self::frame::Sheet;
-pub(super) use self::growth::{Curve, Growth, Point};
+pub(super) use self::growth::{Along, Curve, Growth, Point};
 pub(super) use self::waterfall::{Step, Waterfall};
 
 /// What a colour of a picture stands for. style.css says by these very values what each looks like in light, dark and print.

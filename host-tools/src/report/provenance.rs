@@ -5,10 +5,12 @@ use maud::{Markup, html};
 use super::input::{Entry, revision};
 use super::meaning::meaning;
 use super::vary::named;
-use crate::results::{Environment, Host};
+use crate::results::{Benchmark, Environment, Host};
 
 /// All of it, of one section.
 pub(super) fn render(entries: &[&Entry]) -> Markup {
+    let entries: Vec<_> = entries.iter().filter(|entry| !entry.record.series.is_empty()).copied().collect();
+    let entries = entries.as_slice();
     html! {
         (meanings(entries))
         (notes(entries))
@@ -107,6 +109,12 @@ fn commands(entries: &[&Entry]) -> Markup {
     });
     html! {
         details { summary { "How to repeat it" }
+            @if entries.iter().any(|entry| matches!(entry.record.benchmark, Benchmark::Boot | Benchmark::Load)) {
+                p {
+                    "It takes an image, as " code { "cargo mayfly build functions/hello" } " makes one, and other systems as \
+                     their notes say. " code { "make bench" } " does all that and measures everything."
+                }
+            }
             @for (command, ()) in commands { pre { "cargo " (command) } }
             ul { @for (parameters, ()) in distinct(parameters) { li { (parameters) } } }
         }

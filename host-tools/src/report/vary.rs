@@ -99,7 +99,7 @@ mod tests {
         let vary = Vary::of(&entries);
         assert_eq!(vary.along.as_deref(), Some("connections"));
         assert_eq!(vary.place(entries[1]), Some(16.0));
-        assert_eq!(vary.label(entries[2]), "linux, seconds = 5, connections = 128");
+        assert_eq!(vary.label(entries[2]), "Linux, seconds = 5, connections = 128");
     }
 
     #[test]

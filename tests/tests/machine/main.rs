@@ -8,6 +8,7 @@ mod boots;
 mod budgets;
 mod clients;
 mod connections;
+mod costs;
 mod escape;
 mod exhaustion;
 mod explains;

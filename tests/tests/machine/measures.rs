@@ -1,5 +1,5 @@
-//! `mayfly bench load`, briefly: not its figures, but that there are some, and that it notices wrong answers. And that what
-//! `mayfly bench --metric insn` counts is the same every time.
+//! `mayfly bench boot` and `bench load`, briefly: not their figures, but that there are some, and that wrong answers are noticed.
+//! And that what `mayfly bench --metric insn` counts is the same every time.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,18 @@ use mayfly_tests::images;
 
 /// A turn of a second with these options: whether it was a success, what it said, and Mayfly's results.
 fn measure(name: &str, options: &[&str]) -> (bool, String, Vec<Record>) {
+    let image = images::hello().to_str().expect("its name is ASCII");
+    let arguments = ["load", "--seconds", "1", "--rounds", "1", "--accel", "tcg", "--image", image];
+    let (success, said, records) = bench(name, &[&arguments, options].concat());
+    (success, said, records.into_iter().filter(|record| record.system == "mayfly").collect())
+}
+
+/// A benchmark with these arguments: whether it was a success, what it said, and its results, which are as the schema says.
+pub(crate) fn bench(name: &str, arguments: &[&str]) -> (bool, String, Vec<Record>) {
     let json = images::place(name);
+    fs::create_dir_all(json.parent().expect("it is in a folder")).expect("there is room");
     let mut command = images::mayfly();
-    command.args(["bench", "load", "--seconds", "1", "--rounds", "1", "--accel", "tcg", "--json"]).arg(&json);
-    let output = command.arg("--image").arg(images::hello()).args(options).output().expect("cargo runs");
+    let output = command.arg("bench").args(arguments).arg("--json").arg(&json).output().expect("cargo runs");
     let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     if !json.exists() {
         return (output.status.success(), said, Vec::new());
@@ -20,7 +28,7 @@ fn measure(name: &str, options: &[&str]) -> (bool, String, Vec<Record>) {
     check(&fs::read_to_string(&json).expect("it is text"));
     let records = results::read(&json).expect("they are results");
     fs::remove_file(&json).expect("it is ours");
-    (output.status.success(), said, records.into_iter().filter(|record| record.system == "mayfly").collect())
+    (output.status.success(), said, records)
 }
 
 /// Is every line as docs/results.schema.json says?
@@ -95,4 +103,41 @@ fn a_path_that_is_not_answered_with_a_success_cannot_be_measured() {
     let (success, said, records) = measure("measures-nothing.jsonl", &["--path", "/nothing"]);
     assert!(!success && records.is_empty());
     assert!(said.contains("mayfly does not answer GET /nothing: the answer has status 404"), "{said}");
+}
+
+/// One boot with these options, as [`bench`] gives it.
+fn boot(name: &str, options: &[&str]) -> (bool, String, Vec<Record>) {
+    let image = images::hello().to_str().expect("its name is ASCII");
+    bench(name, &[&["boot", "--runs", "1", "--accel", "tcg", "--image", image], options].concat())
+}
+
+#[test]
+fn a_boot_is_measured_beside_each_peer_that_is_prepared_and_the_others_are_named() {
+    let (_, said, records) = boot("boots.jsonl", &[]);
+    let [own, others @ ..] = records.as_slice() else { panic!("there is no result: {said}") };
+    assert_eq!(own.system, "mayfly");
+    let took = |record: &Record, name: &str| record.series(name).map(|series| series.summary.median);
+    let own_took = took(own, "last byte").expect("it answers");
+    assert!(own.notes[0].starts_with("it holds QEMU"), "{:?}", own.notes);
+    let mut systems: Vec<_> = others.iter().map(|record| record.system.as_str()).collect();
+    systems.sort_unstable();
+    assert_eq!(systems, ["firecracker", "hermit", "linux", "nanos", "osv", "unikraft"]);
+    for record in others {
+        match took(record, "first response") {
+            // Nothing that has a kernel of its own starts in the time of nothing.
+            Some(time) => assert!(time > own_took / 10.0 && record.notes[0].starts_with("it holds"), "{record:?}"),
+            None => {
+                assert!(said.contains(&record.notes[0]) && record.notes[0].starts_with(&record.system), "{record:?}")
+            }
+        }
+    }
+}
+
+#[test]
+fn peers_can_be_left_out_and_one_that_was_named_has_to_be_there() {
+    let (_, said, records) = boot("alone.jsonl", &["--no-peers"]);
+    assert!(records.len() == 1 && !said.contains("not prepared"), "{said}");
+    let (success, said, records) = boot("firecracker.jsonl", &["--peer", "firecracker"]);
+    assert!(!success && records.is_empty());
+    assert!(said.contains("mayfly: firecracker "), "{said}");
 }

@@ -9,7 +9,7 @@ use mayfly_abi::ledger::Phase;
 
 use super::Row;
 use crate::bench::counted::{self, Part};
-use crate::bench::server::Server;
+use crate::bench::server::{Server, Work};
 use crate::build::Manifest;
 use crate::results::{Series, Unit};
 
@@ -59,15 +59,6 @@ impl fmt::Display for Subject {
 enum Way {
     Alone,
     InTurn,
-}
-
-/// Instructions of one request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Work {
-    /// Taking, entering, running, leaving and resetting the domain, and the function itself.
-    pub(super) domain: u64,
-    /// All of it, the network included.
-    pub(super) request: u64,
 }
 
 /// Instructions, each the least of some requests.

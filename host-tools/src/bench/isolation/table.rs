@@ -5,7 +5,8 @@ use std::fmt;
 use mayfly_abi::image::Isolation;
 
 use super::Row;
-use super::measure::{Subject, Work};
+use super::measure::Subject;
+use crate::bench::server::Work;
 use crate::results::Summary;
 
 /// `Display` writes the table.

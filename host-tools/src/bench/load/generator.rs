@@ -4,7 +4,7 @@
 //! takes one read, one write and a share of one wait.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -20,8 +20,7 @@ const FASTEST: usize = 200_000;
 /// What is asked of whom, and the answer that every time must come.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
-    /// TCP port on 127.0.0.1.
-    pub(super) port: u16,
+    pub(super) address: SocketAddr,
     pub(super) request: Vec<u8>,
     pub(super) answer: Vec<u8>,
 }
@@ -157,7 +156,7 @@ struct Connection {
 impl Connection {
     /// Opens a connection and asks once.
     fn open(target: &Target) -> anyhow::Result<Self> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, target.port)).context("cannot be opened")?;
+        let mut stream = TcpStream::connect(target.address).context("cannot be opened")?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(&target.request).context("the request cannot be sent")?;

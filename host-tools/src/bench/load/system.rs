@@ -1,7 +1,7 @@
 //! A system that is measured: Mayfly's machine or a peer's, from its start to its turns.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,14 +47,14 @@ impl System {
     /// Starts a peer and waits until it answers.
     pub(super) fn peer(peer: &Peer, host: &Host) -> anyhow::Result<Self> {
         let running = Running::Peer(peer.start(host)?);
-        let what = format!("{}, {}", peer.version()?, peer.what);
+        let what = peer.description()?;
         Self::of(peer.name.clone(), what, peer.tuned.clone(), running, &peer.path)
     }
 
     fn of(name: String, what: String, tuned: Vec<String>, mut running: Running, path: &str) -> anyhow::Result<Self> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {name}\r\n\r\n").into_bytes();
         let answer = running.first_answer(&request).with_context(|| format!("{name} does not answer GET {path}"))?;
-        let target = Target { port: running.port(), request, answer };
+        let target = Target { address: running.address(), request, answer };
         Ok(Self { name, what, tuned, running, target })
     }
 
@@ -90,10 +90,10 @@ impl Running {
         }
     }
 
-    fn port(&self) -> u16 {
+    fn address(&self) -> SocketAddr {
         match self {
-            Self::Mayfly(machine) => machine.port(),
-            Self::Peer(process) => process.port(),
+            Self::Mayfly(machine) => machine.address().into(),
+            Self::Peer(process) => process.address(),
         }
     }
 
@@ -116,7 +116,7 @@ impl Running {
     fn first_answer(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(answer) = ask(self.port(), request)? {
+            if let Some(answer) = ask(self.address(), request)? {
                 return Ok(answer);
             }
             self.check()?;
@@ -129,8 +129,8 @@ impl Running {
 }
 
 /// Tries once: the answer, which must be a success, or `None` if there was none.
-fn ask(port: u16, request: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
-    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return Ok(None) };
+fn ask(address: SocketAddr, request: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, TRY) else { return Ok(None) };
     stream.set_read_timeout(Some(TRY))?;
     let mut answer = Vec::new();
     let mut buffer = [0; 16 << 10];
@@ -139,11 +139,11 @@ fn ask(port: u16, request: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
     }
     while let Ok(len @ 1..) = stream.read(&mut buffer) {
         answer.extend_from_slice(&buffer[..len]);
-        if let Some((status, whole)) = client::head(&answer)?
-            && answer.len() >= whole
+        if let Some(head) = client::head(&answer)?
+            && answer.len() >= head.whole()
         {
-            ensure!((200..300).contains(&status), "the answer has status {status}");
-            ensure!(answer.len() == whole, "there is more than one answer");
+            ensure!((200..300).contains(&head.status), "the answer has status {}", head.status);
+            ensure!(answer.len() == head.whole(), "there is more than one answer");
             return Ok(Some(answer));
         }
     }

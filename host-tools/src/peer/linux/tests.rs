@@ -1,7 +1,7 @@
 //! The server of the Linux peer, run on the host: it answers as Mayfly's hello does, however the requests come.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,14 +24,15 @@ impl Server {
         let folder = Unfinished::folder(&std::env::temp_dir()).expect("a folder");
         build_server(&folder.path().join("server")).expect("it is C");
         let host = Host { accelerator: Accelerator::Tcg, memory_mib: 1, tsc_hz: 1 };
-        let process = Process::start("{folder}/server", &["{port}".to_owned()], &host, folder.path()).expect("it runs");
+        let process =
+            Process::start("{folder}/server", &["{port}".to_owned()], None, &host, folder.path()).expect("it runs");
         Self { process, _folder: folder }
     }
 
     fn connect(&self) -> TcpStream {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            if let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.process.port())) {
+            if let Ok(stream) = TcpStream::connect(self.process.address()) {
                 stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");
                 return stream;
             }

@@ -5,8 +5,30 @@ use super::super::number::number;
 /// A logarithmic scale is taken if the greatest value is more than so many times the least.
 const WIDE: f64 = 8.0;
 
-/// The greatest hundredth lies on the edge if it makes the scale so many times as long.
+/// Values lie on the edge if they make the scale so many times as long.
 const EDGE: f64 = 3.0;
+
+/// Percent of the values that may lie on each edge, and how that is said: nothing, below, above, both.
+const EDGES: [(usize, [&str; 4]); 2] = [
+    (
+        1,
+        [
+            "",
+            "; 1 % is less, and on the edge",
+            "; 1 % is greater, and on the edge",
+            "; 1 % is less and 1 % is greater, and on the edges",
+        ],
+    ),
+    (
+        5,
+        [
+            "",
+            "; 5 % is less, and on the edge",
+            "; 5 % is greater, and on the edge",
+            "; 5 % is less and 5 % is greater, and on the edges",
+        ],
+    ),
+];
 
 /// A scale between two values.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +36,10 @@ pub(super) struct Axis {
     low: f64,
     high: f64,
     logarithmic: bool,
-    /// Some values are greater, and lie on the edge.
-    cut: bool,
+    /// A logarithmic scale has zero at its beginning, and then nothing until this value.
+    zero: Option<f64>,
+    /// What lies on the edge, in words.
+    cut: &'static str,
 }
 
 impl Axis {
@@ -24,7 +48,7 @@ impl Axis {
         let (low, high) =
             values.into_iter().fold((0.0, 0.0), |(low, high): (f64, f64), value| (low.min(value), high.max(value)));
         let high = if high > low { high * 1.04 } else { 1.0 };
-        Self { low: low * 1.04, high, logarithmic: false, cut: false }
+        Self { low: low * 1.04, high, logarithmic: false, zero: None, cut: "" }
     }
 
     /// From the least of these values to the greatest; logarithmic if they are far apart.
@@ -36,30 +60,59 @@ impl Axis {
             return Self::from_zero([]);
         }
         if low > 0.0 && high > low * WIDE {
-            return Self { low, high, logarithmic: true, cut: false };
+            return Self { low, high, logarithmic: true, zero: None, cut: "" };
         }
         let margin = if high > low { (high - low) * 0.04 } else { (low.abs() * 0.1).max(0.5) };
         // Never below zero only for the margin's sake.
         let below = if low >= 0.0 { (low - margin).max(0.0) } else { low - margin };
-        Self { low: below, high: high + margin, logarithmic: false, cut: false }
+        Self { low: below, high: high + margin, logarithmic: false, zero: None, cut: "" }
     }
 
-    /// Around most of these values. If some are not above zero, no scale could be logarithmic, and the greatest hundredth may be
-    /// so far off that the rest could not be seen: then it lies on the edge.
+    /// The same for what grows: if the least of these values is zero and the others are far apart, they are on a logarithmic
+    /// scale all the same, with zero at its beginning.
+    pub(super) fn along(values: impl IntoIterator<Item = f64>) -> Self {
+        let values: Vec<_> = values.into_iter().collect();
+        let others = Self::around(values.iter().copied().filter(|value| *value > 0.0));
+        if others.logarithmic && values.iter().all(|value| *value >= 0.0) && values.contains(&0.0) {
+            // As far from the next value as the others are from each other, were they as many.
+            let low = others.low / (others.high / others.low).powf(1.0 / (values.len().max(3) - 2) as f64);
+            return Self { low, zero: Some(others.low), ..others };
+        }
+        Self::around(values)
+    }
+
+    /// Around most of these values. If some are not above zero, no scale could be logarithmic, and the least and the greatest
+    /// hundredth, or twentieth, may be so far off that the rest could not be seen: then they lie on the edges.
     pub(super) fn around_most(values: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<_> = values.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
-        let most = (sorted.len() * 99).div_ceil(100);
-        let far = match (sorted.first(), sorted.last(), most.checked_sub(1)) {
-            (Some(low), Some(high), Some(at)) => *low <= 0.0 && high - low > (sorted[at] - low) * EDGE,
-            _ => false,
-        };
-        if far { Self { cut: true, ..Self::around(sorted[..most].iter().copied()) } } else { Self::around(sorted) }
+        let mut shown = sorted.as_slice();
+        let mut cut = "";
+        if sorted.first().is_some_and(|least| *least <= 0.0) {
+            for (percent, edges) in EDGES {
+                let rest = sorted.len() * percent / 100;
+                // The median stays, however few they are.
+                let (from, to) = (rest, sorted.len() - rest.max(1).min((sorted.len() - 1) / 2));
+                let (low, high) = (sorted[from], sorted[to - 1]);
+                let far = |distance: f64| distance > (high - low) * (EDGE - 1.0);
+                let [below, above] = [far(low - shown[0]), far(shown[shown.len() - 1] - high)];
+                if below || above {
+                    shown = &sorted[if below { from } else { 0 }..if above { to } else { sorted.len() }];
+                    cut = edges[usize::from(below) + 2 * usize::from(above)];
+                }
+            }
+        }
+        Self { cut, ..Self::around(shown.iter().copied()) }
     }
 
     /// From nothing to the whole.
     pub(super) fn share() -> Self {
-        Self { low: 0.0, high: 100.0, logarithmic: false, cut: false }
+        Self { low: 0.0, high: 100.0, logarithmic: false, zero: None, cut: "" }
+    }
+
+    /// Whether equal factors are equally far.
+    pub(super) fn is_logarithmic(&self) -> bool {
+        self.logarithmic
     }
 
     /// Where a value lies: 0 at the beginning, 1 at the end.
@@ -70,13 +123,22 @@ impl Axis {
 
     /// What has to be said of it beside what it is of.
     pub(super) fn name(&self, of: &str) -> String {
-        let logarithmic = if self.logarithmic { ", logarithmic" } else { "" };
-        format!("{of}{logarithmic}{}", if self.cut { "; 1 % is greater, and on the edge" } else { "" })
+        let logarithmic = match (self.logarithmic, self.zero) {
+            (false, _) => "",
+            (true, None) => ", logarithmic",
+            (true, Some(_)) => ", logarithmic but for 0",
+        };
+        format!("{of}{logarithmic}{}", self.cut)
     }
 
     /// Values to be marked: about `most` of them, never many more.
     pub(super) fn ticks(&self, most: usize) -> Vec<f64> {
-        if self.logarithmic { self.logarithmic_ticks(most) } else { self.linear_ticks(most) }
+        if !self.logarithmic {
+            return self.linear_ticks(most);
+        }
+        let first = self.zero.unwrap_or(self.low);
+        let others = self.logarithmic_ticks(most).into_iter().filter(|tick| *tick >= first);
+        self.zero.map(|_| 0.0).into_iter().chain(others).collect()
     }
 
     fn linear_ticks(&self, most: usize) -> Vec<f64> {
@@ -130,6 +192,31 @@ mod tests {
         assert_eq!((axis.place(60.0), axis.place(90_000.0)), (0.0, 1.0));
         assert_eq!(axis.name("µs"), "µs, logarithmic");
         assert!((Axis::around([1.0, 100.0]).place(10.0) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn zero_has_a_place_on_a_logarithmic_scale_of_what_grows() {
+        let axis = Axis::along([0.0, 1.0, 10.0, 100.0]);
+        assert_eq!((axis.place(0.0), axis.place(100.0), axis.ticks(4)), (0.0, 1.0, vec![0.0, 1.0, 10.0, 100.0]));
+        let steps: Vec<_> =
+            [0.0, 1.0, 10.0, 100.0].windows(2).map(|pair| axis.place(pair[1]) - axis.place(pair[0])).collect();
+        assert!(steps[0] > 0.1 && (steps[1] - steps[2]).abs() < 1e-9, "{steps:?}");
+        assert_eq!(axis.name("pages"), "pages, logarithmic but for 0");
+        assert_eq!(Axis::along([1.0, 100.0]), Axis::around([1.0, 100.0]));
+        assert_eq!(Axis::along([0.0, 3.0]), Axis::around([0.0, 3.0]), "too near to each other");
+    }
+
+    #[test]
+    fn differences_are_drawn_around_most_of_them() {
+        let values = || (-100..=100).map(f64::from).chain([-9000.0, 9000.0]);
+        let axis = Axis::around_most(values());
+        assert_eq!((axis.place(-9000.0), axis.place(9000.0)), (0.0, 1.0));
+        assert!((axis.place(0.0) - 0.5).abs() < 0.02);
+        assert_eq!(axis.name("µs"), "µs; 1 % is less and 1 % is greater, and on the edges");
+        let busy =
+            Axis::around_most((-100..=100).map(f64::from).chain([-9000.0, 9000.0, 9000.0, 9000.0, 9000.0, 9000.0]));
+        assert_eq!(busy.name("µs"), "µs; 5 % is less and 5 % is greater, and on the edges");
+        assert_eq!(Axis::around_most([-1.0]), Axis::around([-1.0]));
     }
 
     #[test]

@@ -117,7 +117,10 @@ impl<'a, 's> Frame<'a, 's> {
         for tick in &ticks {
             let at = frame.across(*tick);
             sheet.line(vec![(at, top), (at, frame.bottom)], ink::GRID, 1)?;
-            sheet.text(&frame.x.label(*tick), (at, frame.bottom + 12), Align::Middle, ink::MUTED)?;
+            let label = frame.x.label(*tick);
+            // Not beyond the edge of the sheet.
+            let middle = at.min(width - text_width(&label) / 2 - 2);
+            sheet.text(&label, (middle, frame.bottom + 12), Align::Middle, ink::MUTED)?;
         }
         sheet.text(name, (i32::midpoint(left, frame.right), height - 10), Align::Middle, ink::MUTED)?;
         Ok(frame)

@@ -9,9 +9,22 @@ pub(in super::super) struct Growth {
     pub(in super::super) curves: Vec<Curve>,
     /// What grows.
     pub(in super::super) parameter: String,
+    pub(in super::super) from: Along,
     /// What it costs.
     pub(in super::super) unit: String,
 }
+
+/// How what grows is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Along {
+    /// From its least value; logarithmic if the greatest is far from that.
+    Itself,
+    /// From zero, so that what grows evenly is a straight line.
+    Zero,
+}
+
+/// If what grows is on a logarithmic scale and its cost grows so many times, the cost is on one too.
+const STEEP: f64 = 20.0;
 
 /// One line.
 pub(in super::super) struct Curve {
@@ -40,14 +53,35 @@ impl Plot for Growth {
 
     fn draw(&self, sheet: &Sheet<'_>) -> anyhow::Result<()> {
         let points = || self.curves.iter().flat_map(|curve| &curve.points);
-        let x = Axis::around(points().map(|point| point.x));
-        // From zero, so that a line that looks flat is flat.
-        let y = Axis::from_zero(points().map(|point| point.median.max(point.interval[1])));
+        let x = match self.from {
+            Along::Itself => Axis::along(points().map(|point| point.x)),
+            Along::Zero => Axis::from_zero(points().map(|point| point.x)),
+        };
+        let y = self.upright(&x);
         let left = y.ticks(5).iter().map(|tick| text_width(&y.label(*tick))).max().unwrap_or(0) + 14;
         let name = x.name(&self.parameter);
         let frame = Frame::new(sheet, (left, HEAD), x, &name)?;
-        frame.upright(&y, &self.unit)?;
+        frame.upright(&y, &y.name(&self.unit))?;
         self.curves.iter().try_for_each(|curve| curve.draw(&frame, &y))
+    }
+}
+
+impl Growth {
+    /// From zero, so that a line that looks flat is flat. What is flat is flat on a logarithmic scale too.
+    fn upright(&self, x: &Axis) -> Axis {
+        let values = || {
+            self.curves.iter().flat_map(|curve| &curve.points).flat_map(|point| {
+                let [low, high] = point.interval;
+                [point.median, low, high]
+            })
+        };
+        let (least, greatest) =
+            values().fold((f64::MAX, 0.0), |(low, high): (f64, f64), at| (low.min(at), high.max(at)));
+        if x.is_logarithmic() && least > 0.0 && greatest > least * STEEP {
+            Axis::around(values())
+        } else {
+            Axis::from_zero(values())
+        }
     }
 }
 

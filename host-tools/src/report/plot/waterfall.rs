@@ -65,7 +65,7 @@ impl Step {
         let (start, end) = (frame.across(self.start), frame.across(self.end));
         let end = end.max(start + 2);
         sheet.bar([(start, top), (end, top + BAR)], colour(self.colour))?;
-        let text = format!("+{}", brief(self.length()));
+        let text = format!("+{:.2}", self.length());
         // On the side that has the room.
         if end + text_width(&text) < frame.right {
             sheet.text(&text, (end + 5, middle), Align::Left, ink::TEXT)

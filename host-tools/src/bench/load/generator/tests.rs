@@ -1,6 +1,6 @@
 //! The generator against servers of a few lines: one that is right, and ones that are wrong in one way each.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 
 use super::*;
@@ -12,7 +12,7 @@ const SHORT: Duration = Duration::from_millis(50);
 /// A server whose answer to the request with this number on its connection `answer` gives; with none it closes it.
 fn serve(answer: fn(usize) -> Option<Vec<u8>>) -> Target {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    let port = listener.local_addr().expect("it has one").port();
+    let address = listener.local_addr().expect("it has one");
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a client");
@@ -32,7 +32,7 @@ fn serve(answer: fn(usize) -> Option<Vec<u8>>) -> Target {
             });
         }
     });
-    Target { port, request: REQUEST.to_vec(), answer: ANSWER.to_vec() }
+    Target { address, request: REQUEST.to_vec(), answer: ANSWER.to_vec() }
 }
 
 fn put(target: &Target, connections: usize) -> Outcome {
