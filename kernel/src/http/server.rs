@@ -29,6 +29,8 @@ const ROUND: usize = 64;
 const FRAMES_EACH: u64 = 4;
 /// And buffers for what arrives early, one for so many.
 const FRAMES_EACH_EARLY: u64 = 2048;
+/// Connections that there is room for from the start; more are welcome.
+const OPEN: usize = 64;
 /// Connections that are looked at when one is to make room for a new one.
 const LOOKED_AT: usize = 32;
 
@@ -103,11 +105,11 @@ impl Server {
             handshakes: Handshakes::new([random::word(), random::word()]),
             wheel: Wheel::default(),
             early: Reassemblies::new((frames / FRAMES_EACH_EARLY) as usize),
-            open: Vec::new(),
+            open: Vec::with_capacity(OPEN),
             free: Vec::new(),
             opened: 0,
             blocked: VecDeque::new(),
-            untimed: Vec::new(),
+            untimed: Vec::with_capacity(OPEN),
             hand: 0,
         }
     }
@@ -233,12 +235,10 @@ impl Server {
                     self.end(victim, around, now);
                 }
                 self.opened += 1;
-                let number = self.free.pop().unwrap_or_else(|| {
-                    self.open.push(None);
-                    (self.open.len() - 1) as u16
-                });
+                let free = self.free.pop();
+                let number = free.unwrap_or(self.open.len() as u16);
                 self.table.insert(segment.remote, number);
-                self.open[usize::from(number)] = Some(Box::new(Open {
+                let open = Some(Box::new(Open {
                     source: Source(self.opened << 16 | u64::from(number)),
                     tcp: Tcp::new(&opening, segment.window, now),
                     http: Connection::new(now),
@@ -247,6 +247,10 @@ impl Server {
                     blocked: false,
                     untimed: false,
                 }));
+                match free {
+                    Some(place) => self.open[usize::from(place)] = open,
+                    None => self.open.push(open),
+                }
                 ledger::set_connections(self.table.len() as u64);
                 return self.segment(segment, around, now);
             }
