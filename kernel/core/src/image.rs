@@ -18,6 +18,8 @@ use mayfly_abi::image::{
 use mayfly_abi::wire::{Wire, checksum};
 use mayfly_abi::{ABI_VERSION, PAGE, page_up};
 
+use crate::at_once::at_once;
+
 pub use error::{ImageError, RecordError};
 
 const HEADER_SIZE: usize = BundleHeader::SIZE;
@@ -54,7 +56,7 @@ impl<'a> Image<'a> {
             & header.total_len.is_multiple_of(PAGE)
             & (table.start >= HEADER_SIZE as u64)
             & (table.end <= header.total_len);
-        if !sound {
+        if !at_once(sound) {
             return Err(Self::fault(&header, start, bytes.len() as u64));
         }
         let isolation = Isolation::try_from(u64::from(header.isolation)).map_err(ImageError::Isolation)?;
@@ -230,7 +232,7 @@ impl<'a> Function<'a> {
             }
             let segment = self.image.segment(raw)?;
             // Those that are yet to come have no pages, and overlap nothing.
-            if segments.iter().fold(false, |any, other| any | overlap(other, &segment)) {
+            if at_once(segments.iter().fold(false, |any, other| any | overlap(other, &segment))) {
                 return Err(RecordError::Overlap);
             }
             if segment.address == HEAP_BASE {
@@ -316,7 +318,11 @@ impl Image<'_> {
 #[inline(always)]
 fn first_wrong<const N: usize>(conditions: [(bool, RecordError); N]) -> Result<(), RecordError> {
     let choose = |wrong, (holds, error)| if holds { wrong } else { Some(error) };
-    conditions.into_iter().rev().fold(None, choose).map_or(Ok(()), Err)
+    let wrong = conditions.into_iter().rev().fold(None, choose);
+    match wrong {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
 }
 
 fn overlap(one: &Segment, other: &Segment) -> bool {

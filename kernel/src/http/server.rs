@@ -13,6 +13,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use mayfly_abi::ledger::Phase;
+use mayfly_core::at_once::at_once;
 use mayfly_core::http::answer::Answer;
 use mayfly_core::image::Plan;
 use mayfly_core::outcome::Outcome;
@@ -212,14 +213,14 @@ impl Server {
         if flags.has(Flags::RST) {
             return;
         }
-        if segment.port == PORT && flags.has(Flags::SYN) && !flags.has(Flags::ACK) {
+        let is_ours = segment.port == PORT;
+        if at_once(is_ours & flags.has(Flags::SYN) & !flags.has(Flags::ACK)) {
             ledger::stamp(Phase::Syn);
             let answer = self.handshakes.answer(segment, used, now);
             around.net.send(&answer, 0, &|_| {});
             return;
         }
-        let ends_handshake = segment.port == PORT && flags.has(Flags::ACK) && !flags.has(Flags::SYN);
-        if ends_handshake {
+        if at_once(is_ours & flags.has(Flags::ACK) & !flags.has(Flags::SYN)) {
             let has_room = self.table.has_room_for(segment.remote.address) && !heap::is_full();
             let victim = if has_room { None } else { self.victim(segment.remote, now) };
             if !has_room && victim.is_none() {

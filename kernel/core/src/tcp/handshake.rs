@@ -10,6 +10,8 @@ use core::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 
+use crate::at_once::at_once;
+
 use super::connection::{Opening, WINDOW};
 use super::segment::{Flags, Header, Remote, Segment};
 use super::seq::Seq;
@@ -126,8 +128,9 @@ impl Handshakes {
         let ours = Seq(segment.ack.0.wrapping_sub(1));
         let theirs = Seq(segment.seq.0.wrapping_sub(1));
         // The first bytes may have been overtaken by later ones: any place in the window will do.
-        let is_this =
-            |half: &Half| (half.remote == remote) & (half.ours == ours) & (theirs.since(half.theirs) <= WINDOW);
+        let is_this = |half: &Half| {
+            at_once((half.remote == remote) & (half.ours == ours) & (theirs.since(half.theirs) <= WINDOW))
+        };
         let place = self.hash(remote, [0; 2]) as usize % PLACES;
         if let Some(half) = self.places.get_mut(place).and_then(|place| place.take_if(|half| is_this(half))) {
             let Half { theirs, mss, scale, since, again, .. } = half;

@@ -6,6 +6,8 @@ use smoltcp::wire::{
     EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Address, Ipv4Packet, TcpPacket, TcpSeqNumber,
 };
 
+use crate::at_once::at_once;
+
 use super::checksum::Sum;
 use super::seq::Seq;
 
@@ -107,7 +109,6 @@ pub enum Frame<'a> {
 
 /// Tells segments for us from other frames, and checks them. `checked`: the card has found their checksum right.
 pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
-    // Conditions are joined here, without a way out between them: each branch is a block of code to the CPU.
     let Some((ethernet, packet)) = frame.split_first_chunk::<ETHERNET>() else { return Frame::Broken };
     let ethernet = EthernetFrame::new_unchecked(ethernet);
     if ethernet.ethertype() != EthernetProtocol::Ipv4 {
@@ -117,13 +118,14 @@ pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
     let ip = Ipv4Packet::new_unchecked(ip_header);
     let fragment = ip.more_frags() | (ip.frag_offset() != 0);
     // Told at once: almost every packet is one of ours.
-    if (ip.version() != 4) | (ip.next_header() != IpProtocol::Tcp) | (ip.dst_addr() != local) | fragment {
+    let strange = (ip.version() != 4) | (ip.next_header() != IpProtocol::Tcp) | (ip.dst_addr() != local) | fragment;
+    if at_once(strange) {
         return Frame::Other;
     }
     let (ip_len, len) = (usize::from(ip.header_len()), usize::from(ip.total_len()));
     // Groups do not speak (RFC 9293, 3.9.2.3).
     let speaks = ip.src_addr().octets()[0] < 224;
-    if !(speaks & (ip_len >= IPV4) & (len >= ip_len + TCP) & (len <= packet.len())) {
+    if !at_once(speaks & (ip_len >= IPV4) & (len >= ip_len + TCP) & (len <= packet.len())) {
         return Frame::Broken;
     }
     let ip_sum = match ip_len {

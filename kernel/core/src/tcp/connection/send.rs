@@ -7,8 +7,7 @@ use crate::tcp::seq::Seq;
 impl Connection {
     /// Whether [`Connection::transmit`] can have something to say. Cheaper to ask.
     pub fn may_transmit(&self) -> bool {
-        // One question to the CPU, not six.
-        (self.next != self.end) | self.closing | (self.ack == Ack::Now) | self.resend | self.reset | self.ask
+        self.next != self.end || self.closing || self.ack == Ack::Now || self.resend || self.reset || self.ask
     }
 
     /// The next segment to send, if one may be sent now. Ask again until there is none.
