@@ -353,8 +353,7 @@ impl Executor {
         }
         ledger::count_invocation();
         self.poll = self.slice / (SLICE / POLL);
-        let (used, total) = memory::count();
-        ledger::set_frames(used, total);
+        ledger::set_frames_used(memory::count().0);
         ledger::add_domain_work(cpu::ticks() - cleaning);
         if waited_for {
             self.begin_waiting(function);

@@ -217,10 +217,13 @@ impl<'a> Function<'a> {
         if record.checksum != checksum(&self.record[..RECORD_CHECKED]) {
             return Err(RecordError::Checksum);
         }
-        let name = unpadded(&self.record[ROUTE_MAX..ROUTE_MAX + NAME_MAX]);
-        if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+        // Both is found in one go: where the name ends, and that nothing but its padding ends it.
+        let field = &self.record[ROUTE_MAX..ROUTE_MAX + NAME_MAX];
+        let name_len = field.iter().position(|byte| !byte.is_ascii_graphic()).unwrap_or(NAME_MAX);
+        if at_once((name_len == 0) | field.get(name_len).is_some_and(|end| *end != 0)) {
             return Err(RecordError::Name);
         }
+        let name = &field[..name_len];
 
         let mut segments = [Segment::default(); SEGMENTS];
         let mut segment_count = 0;

@@ -12,6 +12,8 @@ pub(super) const HOST: u8 = 1 << 2;
 pub(super) const VISIBLE: u8 = 1 << 3;
 /// A member of a list: what a value is made of, but for the comma.
 pub(super) const MEMBER: u8 = 1 << 5;
+/// A segment of a path: anything but the slash that ends it.
+pub(super) const SEGMENT: u8 = 1 << 6;
 /// A path in ASCII, as far as neither query nor fragment begins.
 pub(super) const PATH: u8 = 1 << 4;
 
@@ -38,6 +40,7 @@ const fn class(byte: u8) -> u8 {
         | (visible as u8 * VISIBLE)
         | (path as u8 * PATH)
         | ((value && byte != b',') as u8 * MEMBER)
+        | ((byte != 0 && byte != b'/') as u8 * SEGMENT)
 }
 
 const fn is_one_of(byte: u8, set: &[u8]) -> bool {

@@ -2,7 +2,7 @@
 
 use mayfly_abi::domain::HEAD_MAX;
 
-use super::bytes::{PATH, TOKEN, VISIBLE, run};
+use super::bytes::{PATH, SEGMENT, TOKEN, VISIBLE, run};
 use super::fields::{Fields, is_host};
 use super::{Method, Reject};
 use crate::at_once::at_once;
@@ -219,7 +219,7 @@ pub fn route(path: &[u8]) -> (&[u8], &[u8]) {
     let Some(path) = path.strip_prefix(b"/") else {
         return (b"", b"");
     };
-    path.split_at(path.iter().position(|byte| *byte == b'/').unwrap_or(path.len()))
+    path.split_at(run(path, 0, SEGMENT).0)
 }
 
 /// Offset of the first line that is not empty.

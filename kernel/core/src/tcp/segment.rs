@@ -118,8 +118,7 @@ pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
     let ip = Ipv4Packet::new_unchecked(ip_header);
     let fragment = ip.more_frags() | (ip.frag_offset() != 0);
     // Told at once: almost every packet is one of ours.
-    let strange = (ip.version() != 4) | (ip.next_header() != IpProtocol::Tcp) | (ip.dst_addr() != local) | fragment;
-    if at_once(strange) {
+    if (ip.version() != 4) | (ip.next_header() != IpProtocol::Tcp) | (ip.dst_addr() != local) | fragment {
         return Frame::Other;
     }
     let (ip_len, len) = (usize::from(ip.header_len()), usize::from(ip.total_len()));
