@@ -37,9 +37,9 @@ const FEWER_BRANCHES: [&str; 7] = [
     // Code follows the code that it is reached from; a short end of two ways is there twice, rather than jumped to.
     "enable-ext-tsp-block-placement",
     "enable-tail-merge=false",
-    "tail-dup-size=4",
-    "tail-dup-placement-threshold=4",
-    "tail-dup-placement-aggressive-threshold=4",
+    "tail-dup-size=3",
+    "tail-dup-placement-threshold=6",
+    "tail-dup-placement-aggressive-threshold=6",
 ];
 
 /// Builds the packages in `dirs` as functions linked by `script` and gives each folder's executable. Packages of one
