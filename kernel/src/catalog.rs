@@ -22,6 +22,9 @@ use mayfly_core::domain::{Missing, Space};
 use mayfly_core::image::{self, Image, Limits, Plan, RecordError};
 use mayfly_core::recency::{Link, Recency};
 
+/// Functions in use that there is room for from the start; more are welcome.
+const IN_USE: usize = 32;
+
 /// A domain of a function, and what is decided about its memory.
 pub(crate) struct Instance {
     pub(crate) domain: Domain,
@@ -90,12 +93,12 @@ impl Catalog {
             image,
             isolation,
             places: places.as_chunks_mut().0,
-            functions: Vec::new(),
+            functions: Vec::with_capacity(IN_USE),
             empty: Vec::new(),
             idle_frames: 0,
             promised: 0,
             recency: Recency::default(),
-            links: Vec::new(),
+            links: Vec::with_capacity(IN_USE),
         })
     }
 
@@ -151,12 +154,18 @@ impl Catalog {
         let plan = self.plan(index);
         let template = if plan.init.is_none() { Some(Template::new(plan.heap_pages)) } else { None };
         let function = Function { plan, template, idle: Vec::new(), instances: 0, waiting: VecDeque::new() };
-        let place = self.empty.pop().unwrap_or_else(|| {
-            self.functions.push(None);
-            self.links.push(Link::OUT);
-            self.functions.len() - 1
-        });
-        self.functions[place] = Some(Box::new(function));
+        let function = Some(Box::new(function));
+        let place = match self.empty.pop() {
+            Some(place) => {
+                self.functions[place] = function;
+                place
+            }
+            None => {
+                self.functions.push(function);
+                self.links.push(Link::OUT);
+                self.functions.len() - 1
+            }
+        };
         self.places[index] = (place as u32 + 1).to_le_bytes();
         place
     }

@@ -28,7 +28,8 @@ const SLICE: u64 = 2_000_000;
 const LONG_SLICES: u64 = 25;
 
 /// After work, the next frame is waited for so long by looking, in nanoseconds: going to sleep and waking up takes longer.
-/// For so long, too, a function that has just begun is not interrupted for frames.
+/// For so long, too, a function that has just begun is not interrupted for frames. Until the first invocation has ended it is a
+/// slice: code that runs for the first time takes long, under a CPU that translates it, and interruptions are more of it.
 const POLL: u64 = 50_000;
 
 /// This part of memory is promised to no invocation while others run: it is for requests that are arriving.
@@ -99,7 +100,7 @@ impl Executor {
             frames: memory::count().1,
             hold_faults: line.hold_faults,
             verify_reset: line.verify_reset,
-            poll: ticks_in(POLL),
+            poll: slice,
             unsent: 0,
             busy: 0,
             awake_since: 0,
@@ -184,8 +185,7 @@ impl Executor {
         if next > now && !self.server.is_blocked() {
             apic::arm(if next == u64::MAX { next } else { ticks_in(next) });
             self.net.interruptible(false, || {
-                let (used, total) = memory::count();
-                ledger::set_frames(used, total);
+                ledger::set_frames_used(memory::count().0);
                 ledger::idle(self.busy);
                 cpu::wait();
             });
@@ -290,11 +290,12 @@ impl Executor {
         let mut turn = None;
         if line == Line::New && !invocation.has_slice() {
             // Most are over before an interruption would be worth its while.
-            turn = Some(invocation.run(slice, self.poll, &mut self.catalog));
+            turn = Some(invocation.run(slice, self.poll, true, &mut self.catalog));
         } else {
             self.net.nic.flush();
             // Frames that are waiting go first, but only once: no flood of them keeps functions from running.
-            self.net.interruptible(self.deferred, || turn = Some(invocation.run(slice, most, &mut self.catalog)));
+            self.net
+                .interruptible(self.deferred, || turn = Some(invocation.run(slice, most, false, &mut self.catalog)));
             // Who had no turn keeps its place.
             self.deferred = turn.is_none();
         }
@@ -354,6 +355,7 @@ impl Executor {
             self.catalog.initialised(instance, matches!(end, End::Ready));
         }
         ledger::count_invocation();
+        self.poll = self.slice / (SLICE / POLL);
         ledger::add_domain_work(cpu::ticks() - cleaning);
         if waited_for {
             self.begin_waiting(function);

@@ -90,14 +90,15 @@ impl Invocation {
     }
 
     /// Runs until its slice of `slice` ticks ends, it has run for `most`, the machine needs the core, or there is an outcome.
-    /// What is left of a slice is kept for the next turn. Says also how many ticks it had.
-    pub(crate) fn run(&mut self, slice: u64, most: u64, catalog: &mut Catalog) -> (Turn, u64) {
+    /// What is left of a slice is kept for the next turn. Says also how many ticks it had. If `quiet`, the card was not asked
+    /// for interrupts: one that comes all the same is late, and ends nothing.
+    pub(crate) fn run(&mut self, slice: u64, most: u64, quiet: bool, catalog: &mut Catalog) -> (Turn, u64) {
         if self.slice == 0 {
             self.slice = slice;
         }
         let start = cpu::ticks();
         let most = self.slice.min(self.left).min(most);
-        let turn = self.run_until(start + most, catalog);
+        let turn = self.run_until(start + most, quiet, catalog);
         let passed = cpu::ticks() - start;
         let ran = passed.min(most);
         self.left = self.left.saturating_sub(ran);
@@ -122,7 +123,7 @@ impl Invocation {
         self.slice > 0
     }
 
-    fn run_until(&mut self, until: u64, catalog: &mut Catalog) -> Turn {
+    fn run_until(&mut self, until: u64, quiet: bool, catalog: &mut Catalog) -> Turn {
         ledger::stamp(Phase::Enter);
         loop {
             let ended = match self.instance.domain.run(until) {
@@ -132,6 +133,7 @@ impl Invocation {
                 Exit::Fault { vector, error, address, rip } => {
                     self.fault(Fault::classify(vector, error, address, rip), catalog)
                 }
+                Exit::Interrupted if quiet && cpu::ticks() < until => continue,
                 Exit::Interrupted => return Turn::Paused,
             };
             match ended {

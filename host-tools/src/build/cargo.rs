@@ -27,6 +27,21 @@ const PROFILE: [&str; 4] = [
     "profile.release.panic=\"abort\"",
 ];
 
+/// How kernel and loader are compiled. A CPU that translates code, as QEMU's does, takes time for each run of instructions up to
+/// a branch that it meets for the first time, and little for the instructions themselves: a boot is mostly that. So these
+/// ask LLVM for fewer branches on the way that code really goes. docs/boot.md says what they bring.
+const FEWER_BRANCHES: [&str; 7] = [
+    // A choice between two values is a move, not a branch around one of them.
+    "x86-early-ifcvt",
+    "stress-early-ifcvt",
+    // Code follows the code that it is reached from; a short end of two ways is there twice, rather than jumped to.
+    "enable-ext-tsp-block-placement",
+    "enable-tail-merge=false",
+    "tail-dup-size=3",
+    "tail-dup-placement-threshold=6",
+    "tail-dup-placement-aggressive-threshold=6",
+];
+
 /// Builds the packages in `dirs` as functions linked by `script` and gives each folder's executable. Packages of one
 /// workspace are built at once.
 pub(super) fn functions<'a>(dirs: &[&'a Path], script: &Path, target_dir: &Path) -> Result<HashMap<&'a Path, Vec<u8>>> {
@@ -58,11 +73,12 @@ pub(super) fn functions<'a>(dirs: &[&'a Path], script: &Path, target_dir: &Path)
 
 /// Builds the loader and the kernel of the source tree and gives their executables.
 pub(super) fn loader_and_kernel(root: &Path, target_dir: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
+    let flags = FEWER_BRANCHES.map(|flag| format!("-Cllvm-args=-{flag}")).join("\x1f");
     let mut cargo = cargo();
     cargo
         .current_dir(root)
         // Nothing from the environment: their own build scripts say how they are linked.
-        .env("CARGO_ENCODED_RUSTFLAGS", "")
+        .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .args(["build", "--release", "--target", TARGET, "-p", "mayfly-loader", "-p", "mayfly-kernel", "--target-dir"])
         .arg(target_dir);
     configure(&mut cargo, &SYMBOLS);

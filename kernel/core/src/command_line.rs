@@ -7,6 +7,7 @@ use core::fmt;
 use core::hint::black_box;
 use core::net::Ipv4Addr;
 
+use crate::at_once::at_once;
 use crate::digits::{Numbers, scan};
 
 /// Most devices that are kept.
@@ -97,13 +98,15 @@ impl CommandLine {
     /// Reads the words of `line`, and tells `report` about each one that has no effect.
     pub fn parse<'a>(line: &'a [u8], mut report: impl FnMut(Notice<'a>)) -> Self {
         let mut parsed = Self::default();
-        for word in line.split(|byte| *byte <= b' ') {
-            if word.is_empty() {
-                continue;
-            }
-            if let Err(why) = parsed.take(word) {
+        let mut rest = line;
+        while !rest.is_empty() {
+            let (word, behind) = rest.split_at(word_len(rest));
+            if !word.is_empty()
+                && let Err(why) = parsed.take(word)
+            {
                 report(Notice { word, why });
             }
+            rest = behind.get(1..).unwrap_or_default();
         }
         parsed
     }
@@ -117,25 +120,38 @@ impl CommandLine {
         let (numbers, key) = read(word)?;
         match key {
             Key::Address => {
-                let prefix = u8::try_from(numbers[4]).ok().filter(|prefix| *prefix <= 32).ok_or(Why::BadValue)?;
-                self.address = Some(Address { ip: unicast(&numbers)?, prefix });
+                let [.., prefix] = numbers;
+                let (ip, usable) = unicast(&numbers);
+                self.address = Some(demand(Address { ip, prefix: prefix as u8 }, usable & (prefix <= 32))?);
             }
-            Key::Gateway => self.gateway = Some(unicast(&numbers)?),
+            Key::Gateway => {
+                let (ip, usable) = unicast(&numbers);
+                self.gateway = Some(demand(ip, usable)?);
+            }
             Key::TscHz => self.tsc_hz = Some(frequency(&numbers)?),
             Key::LapicHz => self.lapic_hz = Some(frequency(&numbers)?),
             Key::HoldFaults => self.hold_faults = switch(&numbers)?,
             Key::VerifyReset => self.verify_reset = switch(&numbers)?,
             Key::Device => {
                 let [size, address, irq, ..] = numbers;
-                let irq = u32::try_from(irq).map_err(|_| Why::BadValue)?;
                 // A device that wraps around the end of the address space is none.
-                address.checked_add(size).ok_or(Why::BadValue)?;
+                let sound = (irq <= u32::MAX.into()) & address.checked_add(size).is_some();
+                let irq = demand(irq as u32, sound)?;
                 *self.devices.get_mut(self.device_count).ok_or(Why::TooManyDevices)? = Device { address, size, irq };
                 self.device_count += 1;
             }
         }
         Ok(())
     }
+}
+
+/// Bytes of the word that `text` starts with.
+fn word_len(text: &[u8]) -> usize {
+    let mut len = 0;
+    while text.get(len).is_some_and(|byte| *byte > b' ') {
+        len += 1;
+    }
+    len
 }
 
 /// The numbers in a word, and whose they are.
@@ -166,19 +182,24 @@ impl fmt::Display for Notice<'_> {
     }
 }
 
-/// Anything but a unicast address would be refused by the network stack later, with less to say about it.
-fn unicast(octets: &Numbers) -> Result<Ipv4Addr, Why> {
+/// An address, and whether it is one. Anything but a unicast address would be refused by the network stack later, with less
+/// to say about it.
+fn unicast(octets: &Numbers) -> (Ipv4Addr, bool) {
     let [a, b, c, d, _] = *octets;
     let most = a | b | c | d;
     let ip = Ipv4Addr::from([a as u8, b as u8, c as u8, d as u8]);
-    let usable = most <= 255 && !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast();
-    if usable { Ok(ip) } else { Err(Why::BadValue) }
+    (ip, (most <= 255) & !ip.is_unspecified() & !ip.is_multicast() & !ip.is_broadcast())
 }
 
 fn frequency(numbers: &Numbers) -> Result<u64, Why> {
-    if numbers[0] > 0 { Ok(numbers[0]) } else { Err(Why::BadValue) }
+    demand(numbers[0], numbers[0] > 0)
 }
 
 fn switch(numbers: &Numbers) -> Result<bool, Why> {
-    if numbers[0] <= 1 { Ok(numbers[0] == 1) } else { Err(Why::BadValue) }
+    demand(numbers[0] == 1, numbers[0] <= 1)
+}
+
+/// A value of which everything was asked before.
+fn demand<T>(value: T, is_sound: bool) -> Result<T, Why> {
+    if at_once(is_sound) { Ok(value) } else { Err(Why::BadValue) }
 }

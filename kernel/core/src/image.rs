@@ -5,6 +5,9 @@
 
 mod error;
 
+use core::cmp::Ordering;
+use core::ops::Range;
+
 use mayfly_abi::domain::{
     BODY_MAX, HEAP_BASE, MEMORY_MAX, PROGRAM_BASE, PROGRAM_END, RESPONSE_BODY, STACK_BASE, STACK_TOP, USER_END,
 };
@@ -14,6 +17,8 @@ use mayfly_abi::image::{
 };
 use mayfly_abi::wire::{Wire, checksum};
 use mayfly_abi::{ABI_VERSION, PAGE, page_up};
+
+use crate::at_once::at_once;
 
 pub use error::{ImageError, RecordError};
 
@@ -41,33 +46,47 @@ impl<'a> Image<'a> {
     pub fn open(bytes: &'a [u8]) -> Result<Self, ImageError> {
         let start: &[u8; HEADER_SIZE] = bytes.first_chunk().ok_or(ImageError::TooShort)?;
         let header = BundleHeader::get(start);
-        if header.magic != BUNDLE_MAGIC {
-            return Err(ImageError::Magic);
-        }
-        if header.format_version != FORMAT_VERSION {
-            return Err(ImageError::Format(header.format_version));
-        }
-        if header.header_checksum != checksum(&start[..HEADER_CHECKED]) {
-            return Err(ImageError::Checksum);
-        }
-        if header.abi_version != ABI_VERSION {
-            return Err(ImageError::Abi(header.abi_version));
-        }
-        if header.total_len > bytes.len() as u64 {
-            return Err(ImageError::Truncated { stated: header.total_len, found: bytes.len() as u64 });
-        }
-        let table_len = u64::from(header.function_count) * RECORD_SIZE as u64;
-        let table = header.table_offset..header.table_offset.saturating_add(table_len);
-        let shape_holds = header.record_size as usize == RECORD_SIZE
-            && header.total_len.is_multiple_of(PAGE)
-            && table.start >= HEADER_SIZE as u64
-            && table.end <= header.total_len;
-        if !shape_holds {
-            return Err(ImageError::Table);
+        let table = Self::table(&header);
+        let sound = (header.magic == BUNDLE_MAGIC)
+            & (header.format_version == FORMAT_VERSION)
+            & (header.header_checksum == checksum(&start[..HEADER_CHECKED]))
+            & (header.abi_version == ABI_VERSION)
+            & (header.total_len <= bytes.len() as u64)
+            & (header.record_size as usize == RECORD_SIZE)
+            & header.total_len.is_multiple_of(PAGE)
+            & (table.start >= HEADER_SIZE as u64)
+            & (table.end <= header.total_len);
+        if !at_once(sound) {
+            return Err(Self::fault(&header, start, bytes.len() as u64));
         }
         let isolation = Isolation::try_from(u64::from(header.isolation)).map_err(ImageError::Isolation)?;
         let (records, _) = bytes[table.start as usize..table.end as usize].as_chunks();
         Ok(Self { records, contents: table.end, len: header.total_len, isolation })
+    }
+
+    /// Where the table is said to lie.
+    fn table(header: &BundleHeader) -> Range<u64> {
+        let len = u64::from(header.function_count) * RECORD_SIZE as u64;
+        header.table_offset..header.table_offset.saturating_add(len)
+    }
+
+    /// What is wrong with a header that does not hold. All of it was asked at once before: each question that is one by
+    /// itself costs the boot a block of code.
+    #[cold]
+    fn fault(header: &BundleHeader, start: &[u8; HEADER_SIZE], found: u64) -> ImageError {
+        if header.magic != BUNDLE_MAGIC {
+            ImageError::Magic
+        } else if header.format_version != FORMAT_VERSION {
+            ImageError::Format(header.format_version)
+        } else if header.header_checksum != checksum(&start[..HEADER_CHECKED]) {
+            ImageError::Checksum
+        } else if header.abi_version != ABI_VERSION {
+            ImageError::Abi(header.abi_version)
+        } else if header.total_len > found {
+            ImageError::Truncated { stated: header.total_len, found }
+        } else {
+            ImageError::Table
+        }
     }
 
     /// Number of functions.
@@ -84,7 +103,10 @@ impl<'a> Image<'a> {
     pub fn find(&self, route: &[u8]) -> Option<Function<'a>> {
         let mut key = [0; ROUTE_MAX];
         key.get_mut(..route.len())?.copy_from_slice(route);
-        let index = self.records.binary_search_by(|record| words(&record[..ROUTE_MAX]).cmp(words(&key))).ok()?;
+        let index = self
+            .records
+            .binary_search_by(|record| record.first_chunk().map_or(Ordering::Less, |route| order(route, &key)))
+            .ok()?;
         // A zero at its end makes a route equal to a shorter one's padding.
         self.function(index).filter(|_| route.last().is_some_and(|last| *last != 0))
     }
@@ -95,9 +117,12 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Bytes as numbers that have the same order: the first one mostly decides.
-fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
-    bytes.as_chunks().0.iter().map(|word| u64::from_be_bytes(*word))
+/// The order of two routes. Every word is compared, since each at which one could stop would be a block of code to the CPU.
+fn order(one: &[u8; ROUTE_MAX], other: &[u8; ROUTE_MAX]) -> Ordering {
+    // As numbers that have the same order as their bytes.
+    let word = |bytes: &[u8; 8]| u64::from_be_bytes(*bytes);
+    let words = one.as_chunks().0.iter().zip(other.as_chunks().0);
+    words.rev().fold(Ordering::Equal, |behind, (one, other)| word(one).cmp(&word(other)).then(behind))
 }
 
 /// A function of the bundle, its record not yet checked.
@@ -192,10 +217,13 @@ impl<'a> Function<'a> {
         if record.checksum != checksum(&self.record[..RECORD_CHECKED]) {
             return Err(RecordError::Checksum);
         }
-        let name = unpadded(&self.record[ROUTE_MAX..ROUTE_MAX + NAME_MAX]);
-        if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+        // Both is found in one go: where the name ends, and that nothing but its padding ends it.
+        let field = &self.record[ROUTE_MAX..ROUTE_MAX + NAME_MAX];
+        let name_len = field.iter().position(|byte| !byte.is_ascii_graphic()).unwrap_or(NAME_MAX);
+        if at_once((name_len == 0) | field.get(name_len).is_some_and(|end| *end != 0)) {
             return Err(RecordError::Name);
         }
+        let name = &field[..name_len];
 
         let mut segments = [Segment::default(); SEGMENTS];
         let mut segment_count = 0;
@@ -206,7 +234,8 @@ impl<'a> Function<'a> {
                 continue;
             }
             let segment = self.image.segment(raw)?;
-            if segments[..segment_count].iter().any(|other| overlap(other, &segment)) {
+            // Those that are yet to come have no pages, and overlap nothing.
+            if at_once(segments.iter().fold(false, |any, other| any | overlap(other, &segment))) {
                 return Err(RecordError::Overlap);
             }
             if segment.address == HEAP_BASE {
@@ -220,11 +249,7 @@ impl<'a> Function<'a> {
             segments[segment_count] = segment;
             segment_count += 1;
         }
-        if !(entry_is_code & init_is_code) {
-            return Err(RecordError::Entry);
-        }
         let init = Some(record.init).filter(|init| *init != 0);
-
         let limits = Limits {
             memory_pages: record.memory_pages,
             timeout_ms: record.timeout_ms,
@@ -232,17 +257,16 @@ impl<'a> Function<'a> {
             response: record.response_limit,
             concurrency: record.concurrency,
         };
-        if (u64::from(limits.memory_pages) > MEMORY_MAX / PAGE) | (limits.memory_pages <= data_pages + heap_pages) {
-            return Err(RecordError::Memory);
-        }
+        let memory_holds =
+            (u64::from(limits.memory_pages) <= MEMORY_MAX / PAGE) & (limits.memory_pages > data_pages + heap_pages);
         let bodies_fit = u64::from(limits.request.max(limits.response)) <= BODY_MAX;
-        if !bodies_fit | (limits.timeout_ms == 0) | (limits.concurrency == 0) {
-            return Err(RecordError::Limits);
-        }
-        // An initialisation leaves heap; it does not find any.
-        if init.is_some() & (heap_pages > 0) {
-            return Err(RecordError::Address);
-        }
+        first_wrong([
+            (entry_is_code & init_is_code, RecordError::Entry),
+            (memory_holds, RecordError::Memory),
+            (bodies_fit & (limits.timeout_ms != 0) & (limits.concurrency != 0), RecordError::Limits),
+            // An initialisation leaves heap; it does not find any.
+            ((record.init == 0) | (heap_pages == 0), RecordError::Address),
+        ])?;
         let frames = frames(&limits) + tables;
         let (index, entry) = (self.index, record.entry);
         Ok(Plan { index, name, entry, init, limits, frames, data_pages, heap_pages, segments, segment_count })
@@ -266,33 +290,41 @@ impl Segment {
 
 impl Image<'_> {
     fn segment(&self, raw: &SegmentRecord) -> Result<Segment, RecordError> {
-        let rights = match raw.flags {
-            0 => Rights::Read,
-            SEGMENT_WRITE => Rights::ReadWrite,
-            SEGMENT_EXECUTE => Rights::ReadExecute,
-            _ => return Err(RecordError::Rights),
+        let (rights, known) = match raw.flags {
+            SEGMENT_WRITE => (Rights::ReadWrite, true),
+            SEGMENT_EXECUTE => (Rights::ReadExecute, true),
+            flags => (Rights::Read, flags == 0),
         };
-        if !(raw.address | raw.offset).is_multiple_of(PAGE) {
-            return Err(RecordError::Alignment);
-        }
         let memory_len = page_up(u64::from(raw.memory_len));
         let file_len = page_up(u64::from(raw.file_len));
         // What cannot be written is mapped from the bundle, so the bundle must have all of it.
-        if (raw.file_len > raw.memory_len) | ((rights != Rights::ReadWrite) & (memory_len > file_len)) {
-            return Err(RecordError::Length);
-        }
+        let has_all = (rights == Rights::ReadWrite) | (memory_len <= file_len);
         let end = raw.address.saturating_add(memory_len);
         let is_program = (raw.address >= PROGRAM_BASE) & (end <= PROGRAM_END);
         let is_heap = (raw.address == HEAP_BASE) & (end <= USER_END) & (rights == Rights::ReadWrite);
-        if !(is_program | is_heap) {
-            return Err(RecordError::Address);
-        }
         // The table and the header are not a function's to see.
-        if (file_len > 0) & ((raw.offset < self.contents) | (raw.offset.saturating_add(file_len) > self.len)) {
-            return Err(RecordError::Source);
-        }
+        let is_contents = (raw.offset >= self.contents) & (raw.offset.saturating_add(file_len) <= self.len);
+        first_wrong([
+            (known, RecordError::Rights),
+            ((raw.address | raw.offset).is_multiple_of(PAGE), RecordError::Alignment),
+            ((raw.file_len <= raw.memory_len) & has_all, RecordError::Length),
+            (is_program | is_heap, RecordError::Address),
+            ((file_len == 0) | is_contents, RecordError::Source),
+        ])?;
         let pages = (memory_len / PAGE) as u32;
         Ok(Segment { address: raw.address, pages, offset: raw.offset, file_len: raw.file_len, rights })
+    }
+}
+
+/// The first error of those whose condition does not hold. All are looked at before anything branches, for each branch is a
+/// block of code to the CPU.
+#[inline(always)]
+fn first_wrong<const N: usize>(conditions: [(bool, RecordError); N]) -> Result<(), RecordError> {
+    let choose = |wrong, (holds, error)| if holds { wrong } else { Some(error) };
+    let wrong = conditions.into_iter().rev().fold(None, choose);
+    match wrong {
+        Some(error) => Err(error),
+        None => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod at_once;
 pub mod call;
 pub mod claim;
 pub mod clock;

@@ -31,6 +31,8 @@ const LINGER: u64 = 2 * SECOND;
 const LINGER_BYTES: usize = 4 << 20;
 /// Answers that may wait for a client to take them before its next request is looked at.
 const AHEAD: usize = 8;
+/// Answers that there is room for from the start: mostly there is one at a time.
+const ANSWERS: usize = 1;
 /// Longest head that is kept for the next request to be compared with.
 const KNOWN: usize = 256;
 
@@ -87,7 +89,7 @@ impl Connection {
         Self {
             state: State::Head { searched: 0 },
             input: Vec::new(),
-            outgoing: VecDeque::new(),
+            outgoing: VecDeque::with_capacity(ANSWERS),
             pace: Pace::default(),
             written: 0,
             head_only: false,
@@ -104,7 +106,7 @@ impl Connection {
 
     /// Whether all that is under way is a request that the function has.
     pub(crate) fn awaits_function(&self) -> bool {
-        matches!(self.state, State::Running) && self.outgoing.is_empty()
+        matches!(self.state, State::Running) & self.outgoing.is_empty()
     }
 
     /// Whether nothing is under way: the client could ask on another connection just as well.
@@ -299,10 +301,7 @@ impl Connection {
         let Some((head, len)) = head::parse(input, searched)? else { return Ok(None) };
         let asked = (head, len, catalog.find(head.route.of(input)));
         if len <= KNOWN && !heap::is_crowded() {
-            let (bytes, known) = self.known.get_or_insert((Vec::new(), asked));
-            bytes.clear();
-            bytes.extend_from_slice(&input[..len]);
-            *known = asked;
+            self.known = Some((input[..len].to_vec(), asked));
         }
         Ok(Some(asked))
     }

@@ -13,6 +13,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use mayfly_abi::ledger::Phase;
+use mayfly_core::at_once::at_once;
 use mayfly_core::http::answer::Answer;
 use mayfly_core::image::Plan;
 use mayfly_core::outcome::Outcome;
@@ -29,6 +30,8 @@ const ROUND: usize = 64;
 const FRAMES_EACH: u64 = 4;
 /// And buffers for what arrives early, one for so many.
 const FRAMES_EACH_EARLY: u64 = 2048;
+/// Connections that there is room for from the start; more are welcome.
+const OPEN: usize = 64;
 /// Connections that are looked at when one is to make room for a new one.
 const LOOKED_AT: usize = 32;
 
@@ -103,11 +106,11 @@ impl Server {
             handshakes: Handshakes::new([random::word(), random::word()]),
             wheel: Wheel::default(),
             early: Reassemblies::new((frames / FRAMES_EACH_EARLY) as usize),
-            open: Vec::new(),
+            open: Vec::with_capacity(OPEN),
             free: Vec::new(),
             opened: 0,
             blocked: VecDeque::new(),
-            untimed: Vec::new(),
+            untimed: Vec::with_capacity(OPEN),
             hand: 0,
         }
     }
@@ -210,14 +213,14 @@ impl Server {
         if flags.has(Flags::RST) {
             return;
         }
-        if segment.port == PORT && flags.has(Flags::SYN) && !flags.has(Flags::ACK) {
+        let is_ours = segment.port == PORT;
+        if at_once(is_ours & flags.has(Flags::SYN) & !flags.has(Flags::ACK)) {
             ledger::stamp(Phase::Syn);
             let answer = self.handshakes.answer(segment, used, now);
             around.net.send(&answer, 0, &|_| {});
             return;
         }
-        let ends_handshake = segment.port == PORT && flags.has(Flags::ACK) && !flags.has(Flags::SYN);
-        if ends_handshake {
+        if at_once(is_ours & flags.has(Flags::ACK) & !flags.has(Flags::SYN)) {
             let has_room = self.table.has_room_for(segment.remote.address) && !heap::is_full();
             let victim = if has_room { None } else { self.victim(segment.remote, now) };
             if !has_room && victim.is_none() {
@@ -233,12 +236,10 @@ impl Server {
                     self.end(victim, around, now);
                 }
                 self.opened += 1;
-                let number = self.free.pop().unwrap_or_else(|| {
-                    self.open.push(None);
-                    (self.open.len() - 1) as u16
-                });
+                let free = self.free.pop();
+                let number = free.unwrap_or(self.open.len() as u16);
                 self.table.insert(segment.remote, number);
-                self.open[usize::from(number)] = Some(Box::new(Open {
+                let open = Some(Box::new(Open {
                     source: Source(self.opened << 16 | u64::from(number)),
                     tcp: Tcp::new(&opening, segment.window, now),
                     http: Connection::new(now),
@@ -247,6 +248,10 @@ impl Server {
                     blocked: false,
                     untimed: false,
                 }));
+                match free {
+                    Some(place) => self.open[usize::from(place)] = open,
+                    None => self.open.push(open),
+                }
                 ledger::set_connections(self.table.len() as u64);
                 return self.segment(segment, around, now);
             }

@@ -3,12 +3,14 @@
 use super::cpu::direct;
 use bootloader_api::BootInfo;
 use mayfly_abi::boot::{BOOT_BLOCK, BOOT_MAGIC, BOOT_VERSION, BootBlock, COMMAND_LINE_MAX};
+use mayfly_core::at_once::at_once;
 
 /// The command line; empty if the monitor gave none, or if this is no image of ours.
 pub(crate) fn command_line() -> &'static [u8] {
     // SAFETY: the host tool's boot block lies there in every image, and is only read from now on.
     let block = unsafe { &*(direct(BOOT_BLOCK) as *const BootBlock) };
-    if block.magic != BOOT_MAGIC || block.version != BOOT_VERSION || block.command_line_len > COMMAND_LINE_MAX {
+    let strange = (block.magic != BOOT_MAGIC) | (block.version != BOOT_VERSION);
+    if at_once(strange | (block.command_line_len > COMMAND_LINE_MAX)) {
         return &[];
     }
     // SAFETY: the loader measured it; it lies in low memory, which the kernel never hands out.

@@ -12,7 +12,10 @@ use mayfly_core::command_line::CommandLine;
 /// What a hypervisor's local APIC runs at, and what is assumed of any other until the command line says better.
 const APIC_HZ: u64 = 1_000_000_000;
 /// Assumed of a counter with an impossible rate.
-const FALLBACK_HZ: u64 = 1_000_000_000;
+const FALLBACK: Rate = match Rate::new(1_000_000_000) {
+    Some(rate) => rate,
+    None => panic!("the fallback rate is a rate"),
+};
 
 /// How fast the counters run.
 pub(crate) struct Rates {
@@ -22,7 +25,7 @@ pub(crate) struct Rates {
 }
 
 /// Settled before anything asks, so that asking costs nothing.
-static mut RATES: Option<Rates> = None;
+static mut RATES: Rates = Rates { tsc: FALLBACK, timer: FALLBACK };
 
 /// Clocks that run, at rates that may yet have to be found.
 pub(crate) struct Clocks {
@@ -57,7 +60,7 @@ impl Clocks {
         // TSC ticks that pass while the APIC timer makes as many counts as a second has nanoseconds.
         let timer_hz = (u128::from(tsc_hz) * 1_000_000_000 / u128::from(self.lapic_hz.max(1))) as u64;
         // SAFETY: one core runs, and nobody holds the rates yet.
-        unsafe { RATES = Some(Rates { tsc: rate(tsc_hz), timer: rate(timer_hz) }) };
+        unsafe { RATES = Rates { tsc: rate(tsc_hz), timer: rate(timer_hz) } };
         Settled(())
     }
 }
@@ -65,15 +68,12 @@ impl Clocks {
 /// The rates.
 pub(crate) fn rates() -> &'static Rates {
     // SAFETY: written once, before the executor starts; only read since.
-    match unsafe { &*addr_of!(RATES) } {
-        Some(rates) => rates,
-        None => panic!("the clocks are asked before they are settled"),
-    }
+    unsafe { &*addr_of!(RATES) }
 }
 
 /// A rate; one that no counter can have is replaced.
 fn rate(hz: u64) -> Rate {
-    Rate::new(hz).or(Rate::new(FALLBACK_HZ)).unwrap_or_else(|| panic!("the fallback rate is a rate"))
+    Rate::new(hz).unwrap_or(FALLBACK)
 }
 
 /// TSC ticks in so many nanoseconds.

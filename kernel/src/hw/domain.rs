@@ -28,6 +28,9 @@ pub(crate) enum Exit {
     Interrupted,
 }
 
+/// Pages of its own that a domain has room to note from the start; more are welcome.
+const PRIVATE: usize = 4;
+
 /// Above so many pages, forgetting all translations is cheaper than forgetting each.
 const FLUSH_EACH: usize = 16;
 
@@ -89,9 +92,9 @@ impl Domain {
         Ok(Self {
             isolation,
             tables,
-            context: Box::new(Context::new()),
+            context: Box::new(Context::new(isolation.in_ring_0())),
             image_pages: 1,
-            private: Vec::new(),
+            private: Vec::with_capacity(PRIVATE),
             windows: None,
         })
     }
@@ -136,7 +139,7 @@ impl Domain {
         response.attach(&mut self.tables, RESPONSE_BASE);
         self.windows = Some((request, response));
         // As after a call: the stack is 16-byte aligned but for the return address, which is zero.
-        self.context.start(entry, STACK_TOP - 8, REQUEST_BASE, invocation, self.isolation.in_ring_0());
+        self.context.start(entry, STACK_TOP - 8, REQUEST_BASE, invocation);
     }
 
     /// Runs until the domain exits by itself, or until `until` (ticks), or until the machine needs the core.
@@ -264,7 +267,9 @@ impl Domain {
             cpu::flush_all();
         } else {
             for (window, base) in [(&request, REQUEST_BASE), (&response, RESPONSE_BASE)] {
-                (0..window.pages() as u64).for_each(|page| cpu::flush(base + page * PAGE));
+                // The first page is always there.
+                cpu::flush(base);
+                (1..window.pages() as u64).for_each(|page| cpu::flush(base + page * PAGE));
             }
         }
         (request, response)

@@ -90,14 +90,16 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Registers of a domain that has not run.
-    pub(super) const fn new() -> Self {
+    /// Registers of a domain that has not run, and that will run in one ring or the other.
+    pub(super) fn new(in_ring_0: bool) -> Self {
         // SAFETY: it is made of integers, for all of which zero is a value.
-        unsafe { core::mem::zeroed() }
+        let zeroed: Self = unsafe { core::mem::zeroed() };
+        let (code, data) = if in_ring_0 { (KERNEL_CODE, KERNEL_DATA) } else { (USER_CODE, USER_DATA) };
+        Self { code: code.into(), data: data.into(), ..zeroed }
     }
 
     /// Clears every register for a fresh invocation that starts at `entry` with one argument.
-    pub(super) fn start(&mut self, entry: u64, stack: u64, argument: u64, invocation: u64, in_ring_0: bool) {
+    pub(super) fn start(&mut self, entry: u64, stack: u64, argument: u64, invocation: u64) {
         (self.rax, self.rbx, self.rcx, self.rdx, self.rsi, self.rbp) = (0, 0, 0, 0, 0, 0);
         (self.r8, self.r9, self.r10, self.r11) = (0, 0, 0, 0);
         (self.r12, self.r13, self.r14, self.r15) = (0, 0, 0, 0);
@@ -107,10 +109,6 @@ impl Context {
         self.flags = USER_FLAGS;
         self.interrupted = 0;
         self.invocation = invocation;
-        (self.code, self.data) = match in_ring_0 {
-            true => (u64::from(KERNEL_CODE), u64::from(KERNEL_DATA)),
-            false => (u64::from(USER_CODE), u64::from(USER_DATA)),
-        };
     }
 
     /// The registers, for a fault record. After a call, RCX and R11 are what the CPU has left in them.

@@ -74,6 +74,11 @@ pub(crate) fn set_connections(open: u64) {
 
 /// Notes how many page frames are in use, and how many there are.
 pub(crate) fn set_frames(used: u64, total: u64) {
-    word(offset_of!(Ledger, frames_used)).write(used);
+    set_frames_used(used);
     word(offset_of!(Ledger, frames_total)).write(total);
+}
+
+/// Notes how many page frames are in use.
+pub(crate) fn set_frames_used(used: u64) {
+    word(offset_of!(Ledger, frames_used)).write(used);
 }

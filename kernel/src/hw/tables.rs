@@ -11,6 +11,8 @@ use mayfly_abi::boot::{BOOT_BLOCK, BootBlock};
 use mayfly_abi::domain::USER_END;
 use x86_64::structures::paging::PageTableFlags as Flags;
 
+/// Lowest-level tables that there is room for from the start; more are welcome.
+const LOWEST: usize = 4;
 /// Bytes that one lowest-level table maps.
 pub(crate) const SPAN: u64 = 2 << 20;
 /// The physical address in an entry (SDM 3A 4.5).
@@ -115,7 +117,7 @@ impl Tables {
         }
         top.set_entry(0, third_entry(&third));
         third.set_entry(0, third_entry(&second));
-        Some(Self { top, _third: third, second, lowest: Vec::new() })
+        Some(Self { top, _third: third, second, lowest: Vec::with_capacity(LOWEST) })
     }
 
     /// Tables there are, windows' not counted.

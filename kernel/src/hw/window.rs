@@ -132,7 +132,8 @@ impl Window {
 
     /// Hides the window again.
     pub(super) fn detach(&self, tables: &mut Tables, base: u64) {
-        for at in 0..=self.0.more_tables.len() {
+        tables.detach(base);
+        for at in 1..=self.0.more_tables.len() {
             tables.detach(base + at as u64 * SPAN);
         }
     }

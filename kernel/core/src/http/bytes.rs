@@ -1,5 +1,7 @@
 //! What each byte may be part of. A table, because every byte of a head is looked up.
 
+use crate::at_once::at_once;
+
 /// What a token is made of: a method, a field name (RFC 9110, 5.6.2).
 pub(super) const TOKEN: u8 = 1 << 0;
 /// A field value: the tab, and anything but controls (RFC 9110, 5.5).
@@ -10,6 +12,8 @@ pub(super) const HOST: u8 = 1 << 2;
 pub(super) const VISIBLE: u8 = 1 << 3;
 /// A member of a list: what a value is made of, but for the comma.
 pub(super) const MEMBER: u8 = 1 << 5;
+/// A segment of a path: anything but the slash that ends it.
+pub(super) const SEGMENT: u8 = 1 << 6;
 /// A path in ASCII, as far as neither query nor fragment begins.
 pub(super) const PATH: u8 = 1 << 4;
 
@@ -36,6 +40,7 @@ const fn class(byte: u8) -> u8 {
         | (visible as u8 * VISIBLE)
         | (path as u8 * PATH)
         | ((value && byte != b',') as u8 * MEMBER)
+        | ((byte != 0 && byte != b'/') as u8 * SEGMENT)
 }
 
 const fn is_one_of(byte: u8, set: &[u8]) -> bool {
@@ -95,11 +100,11 @@ pub(super) enum Bad {
 #[inline(never)]
 pub(super) fn line(input: &[u8], at: usize) -> Result<Line<'_>, Bad> {
     let (name_end, colon) = run(input, at, TOKEN);
-    if colon != b':' || name_end == at {
+    if at_once((colon != b':') | (name_end == at)) {
         return Err(Bad::Name);
     }
     let (value_end, end) = run(input, words_without_control(input, name_end + 1), VALUE);
-    if end != b'\r' || input.get(value_end + 1) != Some(&b'\n') {
+    if at_once((end != b'\r') | (input.get(value_end + 1) != Some(&b'\n'))) {
         return Err(Bad::Value);
     }
     Ok(Line { name: &input[at..name_end], value: &input[name_end + 1..value_end], next: value_end + 2 })

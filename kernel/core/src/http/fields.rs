@@ -3,6 +3,7 @@
 use super::Reject;
 use super::bytes::{self, Bad, HOST, MEMBER, run, trim};
 use super::head::{Framing, HEADERS_MAX, LINE_END, Version};
+use crate::at_once::at_once;
 use crate::digits::decimal;
 
 const HEADER_NAME: Reject =
@@ -123,7 +124,7 @@ impl Fields {
         if let Some(reject) = self.wrong {
             return Err(reject);
         }
-        if version == Version::Http11 && !self.host {
+        if at_once((version == Version::Http11) & !self.host) {
             return Err(NO_HOST);
         }
         match (self.coding, self.length) {

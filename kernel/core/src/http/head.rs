@@ -2,9 +2,10 @@
 
 use mayfly_abi::domain::HEAD_MAX;
 
-use super::bytes::{PATH, TOKEN, VISIBLE, run};
+use super::bytes::{PATH, SEGMENT, TOKEN, VISIBLE, run};
 use super::fields::{Fields, is_host};
 use super::{Method, Reject};
+use crate::at_once::at_once;
 
 /// Most header lines in a head.
 pub const HEADERS_MAX: usize = 64;
@@ -113,7 +114,7 @@ pub fn parse(input: &[u8], searched: usize) -> Result<Option<(Head, usize)>, Rej
 fn read(input: &[u8]) -> Result<(Head, usize), Reject> {
     let start = first_line(input);
     let (method_end, space) = run(input, start, TOKEN);
-    if space != b' ' || method_end == start {
+    if at_once((space != b' ') | (method_end == start)) {
         return Err(if space == b'\r' && method_end == start { LINE_END } else { REQUEST_LINE });
     }
     let target_start = method_end + 1;
@@ -145,8 +146,8 @@ fn read(input: &[u8]) -> Result<(Head, usize), Reject> {
         headers: Span::new(headers_start, headers_end),
         framing,
         version,
-        keep_alive: !fields.close && (version == Version::Http11 || fields.keep_alive),
-        expect_continue: fields.expect_continue && version == Version::Http11,
+        keep_alive: !fields.close & ((version == Version::Http11) | fields.keep_alive),
+        expect_continue: fields.expect_continue & (version == Version::Http11),
     };
     Ok((head, headers_end + 2))
 }
@@ -218,7 +219,7 @@ pub fn route(path: &[u8]) -> (&[u8], &[u8]) {
     let Some(path) = path.strip_prefix(b"/") else {
         return (b"", b"");
     };
-    path.split_at(path.iter().position(|byte| *byte == b'/').unwrap_or(path.len()))
+    path.split_at(run(path, 0, SEGMENT).0)
 }
 
 /// Offset of the first line that is not empty.

@@ -34,11 +34,13 @@ impl Sum {
         }
         let (words, rest) = rest.as_chunks::<8>();
         words.iter().for_each(|word| add(u64::from_ne_bytes(*word)));
-        let (half, rest) = rest.as_chunks::<4>();
-        half.iter().for_each(|half| add(u64::from(u32::from_ne_bytes(*half))));
-        let (pair, rest) = rest.as_chunks::<2>();
-        pair.iter().for_each(|pair| add(u64::from(u16::from_ne_bytes(*pair))));
-        rest.iter().for_each(|last| add(u64::from(u16::from_ne_bytes([*last, 0]))));
+        // The rest as a word with zeros behind it, which add nothing. Mostly there are eight bytes up to the end, of which
+        // those that were added before are shifted out.
+        let last = match bytes.last_chunk() {
+            Some(last) => (u128::from(u64::from_le_bytes(*last)) << (8 * rest.len()) >> 64) as u64,
+            None => padded(rest),
+        };
+        add(u64::from_ne_bytes(last.to_le_bytes()));
         Self(sum)
     }
 
@@ -59,4 +61,9 @@ impl Sum {
     pub fn holds(self) -> bool {
         self.partial() == [0xff; 2]
     }
+}
+
+/// Less than eight bytes as a little-endian word, zeros behind them.
+fn padded(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }

@@ -4,10 +4,13 @@
 //! taken, the answer holds all that must be known in its own sequence number, as a cookie (RFC 4987, 3.6): nothing is kept,
 //! and a peer that is really there brings it back. Nobody's SYN is ever refused or forgotten for another's.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
+
+use crate::at_once::at_once;
 
 use super::connection::{Opening, WINDOW};
 use super::segment::{Flags, Header, Remote, Segment};
@@ -86,7 +89,9 @@ impl Handshakes {
         let scale = scale.map(|scale| scale.min(SCALE_MOST));
         let mss = size.unwrap_or(SIZE);
         let hash = self.hash(syn.remote, [0; 2]);
-        self.places.resize(PLACES, None);
+        if self.places.is_empty() {
+            self.places = vec![None; PLACES];
+        }
         let ours = match &mut self.places[hash as usize % PLACES] {
             Some(half) if half.remote == syn.remote && half.theirs == syn.seq => {
                 half.again = true;
@@ -123,7 +128,9 @@ impl Handshakes {
         let ours = Seq(segment.ack.0.wrapping_sub(1));
         let theirs = Seq(segment.seq.0.wrapping_sub(1));
         // The first bytes may have been overtaken by later ones: any place in the window will do.
-        let is_this = |half: &Half| half.remote == remote && half.ours == ours && theirs.since(half.theirs) <= WINDOW;
+        let is_this = |half: &Half| {
+            at_once((half.remote == remote) & (half.ours == ours) & (theirs.since(half.theirs) <= WINDOW))
+        };
         let place = self.hash(remote, [0; 2]) as usize % PLACES;
         if let Some(half) = self.places.get_mut(place).and_then(|place| place.take_if(|half| is_this(half))) {
             let Half { theirs, mss, scale, since, again, .. } = half;

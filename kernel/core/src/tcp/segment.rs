@@ -6,6 +6,8 @@ use smoltcp::wire::{
     EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Address, Ipv4Packet, TcpPacket, TcpSeqNumber,
 };
 
+use crate::at_once::at_once;
+
 use super::checksum::Sum;
 use super::seq::Seq;
 
@@ -119,23 +121,23 @@ pub fn parse(frame: &[u8], local: Ipv4Address, checked: bool) -> Frame<'_> {
     if (ip.version() != 4) | (ip.next_header() != IpProtocol::Tcp) | (ip.dst_addr() != local) | fragment {
         return Frame::Other;
     }
+    let (ip_len, len) = (usize::from(ip.header_len()), usize::from(ip.total_len()));
     // Groups do not speak (RFC 9293, 3.9.2.3).
-    if ip.src_addr().octets()[0] >= 224 {
+    let speaks = ip.src_addr().octets()[0] < 224;
+    if !at_once(speaks & (ip_len >= IPV4) & (len >= ip_len + TCP) & (len <= packet.len())) {
         return Frame::Broken;
     }
-    let (ip_len, len) = (usize::from(ip.header_len()), usize::from(ip.total_len()));
-    let ip_sum = match packet.get(..ip_len) {
-        _ if ip_len == IPV4 => Sum::default().with_header(ip_header),
-        Some(header) if ip_len > IPV4 => Sum::default().with(header),
-        _ => return Frame::Broken,
+    let ip_sum = match ip_len {
+        IPV4 => Sum::default().with_header(ip_header),
+        _ => Sum::default().with(&packet[..ip_len]),
     };
-    let Some(segment) = packet.get(ip_len..len) else { return Frame::Broken };
+    let segment = &packet[ip_len..len];
     let Some((tcp_header, rest)) = segment.split_first_chunk::<TCP>() else { return Frame::Broken };
     let tcp = TcpPacket::new_unchecked(tcp_header);
     let options_len = usize::from(tcp.header_len()).wrapping_sub(TCP);
     let Some((options, payload)) = rest.split_at_checked(options_len) else { return Frame::Broken };
     let whole = checked || pseudo_header(ip.src_addr(), local, segment.len()).with(segment).holds();
-    if !whole || !ip_sum.holds() {
+    if !(whole & ip_sum.holds()) {
         return Frame::Broken;
     }
     Frame::Tcp(Segment {
