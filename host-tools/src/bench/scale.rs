@@ -15,8 +15,6 @@ use super::server::{Server, Work};
 use super::session::{Common, Session};
 use crate::results::{Benchmark, Series, Unit};
 
-/// Requests of which the usual one counts.
-const COUNTED: u32 = 8;
 /// Requests that are sent to each machine first, for each value, and not counted.
 const WARMUP: u32 = 5;
 
@@ -118,7 +116,10 @@ fn count(dimension: &Dimension, exactly: bool, bar: &ProgressBar) -> anyhow::Res
     for point in &dimension.points {
         let server = &mut servers[point.machine];
         (0..WARMUP).try_for_each(|_| server.send(&point.request).map(drop))?;
-        let works = (0..COUNTED).map(|_| server.work(&point.request)).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut works = Vec::new();
+        while !Work::are_enough(&works) {
+            works.push(server.work(&point.request)?);
+        }
         let Work { domain, request } = Work::usual(&works).context("nothing was asked")?;
         let request = (point.one_packet || !exactly).then_some((INSTRUCTIONS, request));
         let figures = [(DOMAIN_INSTRUCTIONS, domain)].into_iter().chain(request);

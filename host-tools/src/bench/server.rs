@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -134,11 +135,24 @@ pub(super) struct Work {
     pub(super) request: u64,
 }
 
+/// How often the least of all work is to be seen until it is believed.
+const SEEN: usize = 3;
+/// Requests that are counted at least, and at most.
+const COUNTED: RangeInclusive<usize> = 8..=60;
+
 impl Work {
+    /// Whether more requests would not make [`Work::usual`] any surer.
+    pub(super) fn are_enough(works: &[Self]) -> bool {
+        let least = works.iter().map(|work| work.request).min();
+        let seen = works.iter().filter(|work| Some(work.request) == least).count();
+        works.len() >= *COUNTED.end() || works.len() >= *COUNTED.start() && seen >= SEEN
+    }
+
     /// What a request takes if nothing comes in between, of some that were counted. `None` if there are none.
     ///
     /// Of the domains, which hardly ever differ, the one in the middle: the kernel's timer may happen to be set already. Of all
-    /// work the least that was seen twice: an answer may be acknowledged so early that it counts, which is none of its cost.
+    /// work the least that was seen [`SEEN`] times: an answer may be acknowledged so early that it counts, which is none of its
+    /// cost.
     pub(super) fn usual(works: &[Self]) -> Option<Self> {
         let sorted = |part: fn(&Self) -> u64| {
             let mut all: Vec<_> = works.iter().map(part).collect();
@@ -146,8 +160,8 @@ impl Work {
             all
         };
         let (domains, requests) = (sorted(|work| work.domain), sorted(|work| work.request));
-        let twice = requests.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
-        Some(Self { domain: *domains.get(domains.len() / 2)?, request: twice.or(requests.first().copied())? })
+        let again = requests.windows(SEEN).find(|some| some[0] == some[SEEN - 1]).map(|some| some[0]);
+        Some(Self { domain: *domains.get(domains.len() / 2)?, request: again.or(requests.first().copied())? })
     }
 }
 
@@ -184,9 +198,20 @@ mod tests {
             let works: Vec<_> = works.iter().map(|&(domain, request)| Work { domain, request }).collect();
             Work::usual(&works).map(|Work { domain, request }| (domain, request))
         };
-        assert_eq!(works(&[(1002, 5351), (980, 3541), (1002, 3563), (1002, 3672), (1002, 3563)]), Some((1002, 3563)));
+        let some = [(1002, 5351), (980, 3541), (1002, 3563), (1002, 3672), (1002, 3563), (1002, 3563)];
+        assert_eq!(works(&some), Some((1002, 3563)));
         assert_eq!(works(&[(1002, 5351), (1002, 3563)]), Some((1002, 3563)));
         assert_eq!(works(&[]), None);
+    }
+
+    #[test]
+    fn requests_are_counted_until_the_least_was_seen_a_few_times() {
+        let works =
+            |requests: &[u64]| -> Vec<Work> { requests.iter().map(|&request| Work { domain: 1, request }).collect() };
+        assert!(Work::are_enough(&works(&[3, 3, 3, 5, 5, 5, 5, 5])));
+        assert!(!Work::are_enough(&works(&[3, 3, 3])), "too few");
+        assert!(!Work::are_enough(&works(&[3, 3, 5, 5, 5, 5, 5, 5, 5])), "3 may come again");
+        assert!(Work::are_enough(&works(&[vec![3], vec![5; 59]].concat())), "or not");
     }
 
     #[test]

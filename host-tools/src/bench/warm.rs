@@ -13,8 +13,6 @@ use crate::build::{Generated, Work as Does};
 use crate::few::grouped;
 use crate::results::{Benchmark, Series, Unit};
 
-/// Pairs of requests of which the usual ones count.
-const COUNTED: u32 = 12;
 /// Pairs that are asked first on each machine and not counted.
 const WARMUP: u32 = 50;
 
@@ -46,7 +44,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let mut session = Session::begin(Benchmark::Warm, &args.common, made.image.clone(), &launch, &verdict)?;
 
     let runs = if args.common.counts() { 0 } else { args.runs };
-    let bar = super::progress(COUNTED + runs)?;
+    let bar = super::progress(1 + runs)?;
     let mut series = count(&mut Server::serving(made.counted())?, &bar)?;
     if runs > 0 {
         series.extend(time(&mut Server::serving(made.launch(&args.common, &verdict))?, &args, &bar)?);
@@ -78,12 +76,12 @@ fn warm_up(server: &mut Server) -> anyhow::Result<[Request; 2]> {
 fn count(server: &mut Server, bar: &ProgressBar) -> anyhow::Result<Vec<Series>> {
     let pair = warm_up(server)?;
     let mut works = [Vec::new(), Vec::new()];
-    for _ in 0..COUNTED {
+    while !works.iter().all(|works| Work::are_enough(works)) {
         for (works, request) in works.iter_mut().zip(&pair) {
             works.push(server.work(request)?);
         }
-        bar.inc(1);
     }
+    bar.inc(1);
     let [without, with] = works.map(|works| Work::usual(&works));
     Ok(without.zip(with).map(|(without, with)| counted(without, with)).unwrap_or_default())
 }
