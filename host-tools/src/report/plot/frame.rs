@@ -122,7 +122,7 @@ impl<'a, 's> Frame<'a, 's> {
             let half = text_width(&label) / 2;
             // Neither beyond the edge of the sheet nor over the one before.
             let middle = at.min(width - half - 2);
-            if middle - half > end {
+            if middle - half > end + 6 {
                 sheet.text(&label, (middle, frame.bottom + 12), Align::Middle, ink::MUTED)?;
                 end = middle + half;
             }
