@@ -114,13 +114,18 @@ impl<'a, 's> Frame<'a, 's> {
         let (width, height) = sheet.size();
         let frame = Self { sheet, left, top, right: width - 24, bottom: height - FOOT, x };
         let ticks = frame.x.ticks(if sheet.width == Width::Wide { 8 } else { 4 });
+        let mut end = i32::MIN;
         for tick in &ticks {
             let at = frame.across(*tick);
             sheet.line(vec![(at, top), (at, frame.bottom)], ink::GRID, 1)?;
             let label = frame.x.label(*tick);
-            // Not beyond the edge of the sheet.
-            let middle = at.min(width - text_width(&label) / 2 - 2);
-            sheet.text(&label, (middle, frame.bottom + 12), Align::Middle, ink::MUTED)?;
+            let half = text_width(&label) / 2;
+            // Neither beyond the edge of the sheet nor over the one before.
+            let middle = at.min(width - half - 2);
+            if middle - half > end + 6 {
+                sheet.text(&label, (middle, frame.bottom + 12), Align::Middle, ink::MUTED)?;
+                end = middle + half;
+            }
         }
         sheet.text(name, (i32::midpoint(left, frame.right), height - 10), Align::Middle, ink::MUTED)?;
         Ok(frame)
