@@ -63,7 +63,15 @@ pub fn measure(plant: Plant, late: Duration, runs: u32) -> Result<Record, String
     // Another boot's, if it was interrupted.
     let _ = fs::remove_file(&json);
     let mut command = images::mayfly();
-    command.env("PATH", late_qemu(late)).args(["bench", "boot", "--accel", "tcg", "--runs", &runs.to_string()]);
+    command.env("PATH", late_qemu(late)).args([
+        "bench",
+        "boot",
+        "--no-peers",
+        "--accel",
+        "tcg",
+        "--runs",
+        &runs.to_string(),
+    ]);
     command.arg("--image").arg(image(plant)).arg("--json").arg(&json);
     let output = command.output().expect("cargo runs");
     // On a busy host, the sum of a boot's parts can be off, which is a failure with a result.
