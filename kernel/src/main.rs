@@ -46,7 +46,7 @@ fn main(boot: &'static mut BootInfo) -> ! {
     hw::ledger::stamp_once(Phase::Traps);
     let line = CommandLine::parse(hw::boot::command_line(), |notice| say!("mayfly: command line: {notice}"));
     let clocks = hw::clock::init(&line, &traps);
-    let memory = hw::memory::init(boot, &traps);
+    let memory = hw::memory::init(boot, &line, &traps);
     hw::ledger::stamp_once(Phase::Memory);
 
     let Some(bundle) = hw::boot::bundle(boot) else { refuse("the loader found no bundle; build the image again") };

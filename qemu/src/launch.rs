@@ -9,7 +9,7 @@ use mayfly_abi::exit::{CONSOLE_PORT, EXIT_PORT};
 
 use crate::monitor::Monitor;
 use crate::wire::{Impairments, Wire};
-use crate::{Accelerator, CommandLine, Error, Machine, MachineType, Version, scratch, tsc_hz};
+use crate::{Accelerator, CommandLine, Error, Machine, MachineType, Memory, Version, scratch, tsc_hz};
 
 /// The port on which the kernel serves HTTP.
 pub(crate) const GUEST_PORT: u16 = 8080;
@@ -17,6 +17,10 @@ pub(crate) const GUEST_PORT: u16 = 8080;
 pub(crate) const GUEST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 /// The address of whom it sends to.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+/// What used memory is full of: as a pointer it leads nowhere.
+const LEFT_BEHIND: u8 = 0xa5;
+/// What tells the kernel that memory is zero at first.
+const ZEROED: &str = "ram=zero";
 /// Ticks a second of the guest's TSC when it counts instructions.
 const ICOUNT_HZ: u64 = 1_000_000_000;
 
@@ -36,6 +40,7 @@ pub struct Launch {
     icount: bool,
     gdb: Option<u16>,
     monitored: bool,
+    used_memory: bool,
     kernel_arguments: Vec<String>,
 }
 
@@ -56,6 +61,7 @@ impl Launch {
             icount: false,
             gdb: None,
             monitored: false,
+            used_memory: false,
             kernel_arguments: Vec::new(),
         }
     }
@@ -148,6 +154,14 @@ impl Launch {
         self
     }
 
+    /// Fills memory with bytes that are not zero before the machine starts, as another system would leave it, and does not
+    /// tell the kernel otherwise.
+    #[must_use]
+    pub fn used_memory(mut self) -> Self {
+        self.used_memory = true;
+        self
+    }
+
     /// Adds `key=value` to the kernel's command line.
     #[must_use]
     pub fn kernel_argument(mut self, argument: impl Into<String>) -> Self {
@@ -233,6 +247,8 @@ impl Launch {
         if let Some(hz) = if self.icount { Some(ICOUNT_HZ) } else { tsc_hz() } {
             words.push(format!("tsc_hz={hz}"));
         }
+        let of_machine = self.machine.kernel_arguments.iter();
+        words.extend(of_machine.filter(|word| !self.used_memory || *word != ZEROED).cloned());
         words.extend(self.kernel_arguments.iter().cloned());
         words.join(" ")
     }
@@ -273,7 +289,12 @@ impl Plan {
             // Held only for a moment: it tells the likely mistake before QEMU is started for nothing.
             TcpListener::bind(address).map_err(|error| port_error(address.port(), error))?;
         }
-        let mut machine = Machine::spawn(command, address, &memory_path, u64::from(launch.memory_mib) << 20)?;
+        let mut memory = Memory::create(&memory_path, u64::from(launch.memory_mib) << 20)?;
+        if launch.used_memory {
+            memory = memory.searched();
+            memory.fill(LEFT_BEHIND).map_err(Error::io("fill the guest's memory"))?;
+        }
+        let mut machine = Machine::spawn(command, address, memory)?;
         if launch.monitored {
             machine.watch_with(Monitor::of(&memory_path));
         }
@@ -326,7 +347,7 @@ mod tests {
                  -chardev stdio,id=console -device isa-debugcon,iobase=0xe9,chardev=console \
                  -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
                  -netdev user,id=net,hostfwd=tcp:127.0.0.1:8080-:8080 -device virtio-net-device,netdev=net \
-                 -kernel mayfly.elf -append 'ip=10.0.2.15/24 gw=10.0.2.2{hz}'"
+                 -kernel mayfly.elf -append 'ip=10.0.2.15/24 gw=10.0.2.2{hz} ram=zero'"
             )
         );
     }
@@ -343,6 +364,7 @@ mod tests {
         let line = words(Launch::new("x").without_network().dhcp().kernel_argument("key=value"));
         assert!(!line.contains("netdev") && !line.contains("ip=") && !line.contains("-gdb"), "{line}");
         assert!(line.contains("key=value"), "{line}");
+        assert!(line.contains(ZEROED) && !words(Launch::new("x").used_memory()).contains(ZEROED), "{line}");
     }
 
     #[test]

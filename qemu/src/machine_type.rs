@@ -22,6 +22,9 @@ pub struct MachineType {
     pub nic: String,
     /// Arguments that are always given.
     pub arguments: Vec<String>,
+    /// Words that the kernel's command line always has.
+    #[serde(default)]
+    pub kernel_arguments: Vec<String>,
 }
 
 /// Adding a machine is one file and one line here.

@@ -3,7 +3,7 @@
 //! ```text
 //! 0            first 2 MiB as they are, for the loader; the kernel drops it
 //! DIRECT_MAP   4 GiB, writable, never executable, from DEVICES up uncached; the image's constants read-only
-//! KERNEL_MAP   the kernel's segments with their own rights, and its stack; nothing else
+//! KERNEL_MAP   the kernel's segments with their own rights, its stack, boot block and ledger; nothing else
 //! ```
 //! Nothing is open to ring 3. Accessed and dirty bits are set already, so that the CPU does not write them at boot.
 

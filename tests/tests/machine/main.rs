@@ -20,6 +20,7 @@ mod isolation;
 mod load;
 mod many;
 mod measures;
+mod memory;
 mod network;
 mod packets;
 mod protections;
