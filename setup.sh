@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what Mayfly needs beside Rust: QEMU and a C compiler; with the word `test`, also the programs that tests drive
-# the machine with. Debian and its relatives; elsewhere it says what to install.
+# the machine with, UEFI firmware, and what ISOs are made with. Debian and its relatives; elsewhere it says what to install.
 set -eu
 packages=""
+has() { [ -e "$1" ] || packages="$packages $2"; }
 need() { command -v "$1" >/dev/null || packages="$packages $2"; }
 need qemu-system-x86_64 qemu-system-x86
 need cc "gcc libc6-dev"
@@ -14,6 +15,10 @@ if [ "${1-}" = test ]; then
     need python3 python3
     need tshark tshark
     need ip iproute2
+    need grub-mkimage grub-common
+    need xorriso xorriso
+    has /usr/lib/grub/i386-pc/multiboot2.mod grub-pc-bin
+    has /usr/share/ovmf/OVMF.fd ovmf
 fi
 [ -n "$packages" ] || exit 0
 if ! command -v apt-get >/dev/null; then

@@ -45,6 +45,13 @@ pub const KERNEL_MAP: u64 = 0xffff_ffff_8000_0000;
 /// An image is moved by a multiple of this: the size of a large page, so that its page tables keep their shape.
 pub const MOVE_UNIT: u64 = 2 << 20;
 
+/// CR4 with which the kernel starts: PAE, OSFXSR, OSXMMEXCPT. SSE is on before any Rust runs: the toolchain's `core` uses it.
+pub const CR4: u32 = 1 << 5 | 1 << 9 | 1 << 10;
+/// CR0 with which it starts: PE, MP, ET, NE, WP, PG.
+pub const CR0: u32 = 1 | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 16 | 1 << 31;
+/// What is on in EFER: SCE, LME, NXE.
+pub const EFER: u32 = 1 | 1 << 8 | 1 << 11;
+
 /// "MAYFLY!\0" in memory.
 pub const BOOT_MAGIC: u64 = u64::from_le_bytes(*b"MAYFLY!\0");
 /// Version of [`BootBlock`] and of the maps in this file.

@@ -1,7 +1,7 @@
 //! From what is wanted to QEMU's exact command line, and from there to a running machine.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 
@@ -230,8 +230,21 @@ impl Launch {
         if self.monitored {
             line.arg("-qmp").arg(Monitor::of(Path::new(memory_path)).argument());
         }
-        line.arg("-kernel").arg(&self.image);
-        line.arg("-append").arg(self.kernel_command_line());
+        if let Some(firmware) = &self.machine.firmware {
+            line.arg("-bios").arg(&firmware.file);
+        }
+        let words = self.kernel_command_line();
+        match &self.machine.drive {
+            Some(drive) => {
+                // A comma within an option is written twice.
+                line.arg("-drive").arg(format!("{drive},file={}", self.image.to_string_lossy().replace(',', ",,")));
+                line.arg("-smbios").arg(format!("type=11,value=mayfly.cmd={}", words.replace(',', ",,")));
+            }
+            None => {
+                line.arg("-kernel").arg(&self.image);
+                line.arg("-append").arg(words);
+            }
+        }
         line
     }
 
@@ -278,7 +291,11 @@ impl Plan {
     pub fn start(self) -> Result<Machine, Error> {
         let Self { launch, address, memory_path, command } = self;
         Version::of(launch.machine)?;
-        File::open(&launch.image).map_err(|source| Error::ImageMissing { path: launch.image.clone(), source })?;
+        if let Some(firmware) = &launch.machine.firmware {
+            File::open(&firmware.file)
+                .map_err(|source| Error::FirmwareMissing { firmware: firmware.clone(), source })?;
+        }
+        check_format(&launch.image, launch.machine)?;
         let wire = if launch.has_wire() {
             let impairments = launch.wire.unwrap_or_default();
             Some(Wire::start(&wire_path(&memory_path), address, impairments, launch.capture.as_deref())?)
@@ -290,8 +307,10 @@ impl Plan {
             TcpListener::bind(address).map_err(|error| port_error(address.port(), error))?;
         }
         let mut memory = Memory::create(&memory_path, u64::from(launch.memory_mib) << 20)?;
-        if launch.used_memory {
+        if launch.used_memory || launch.machine.drive.is_some() {
             memory = memory.searched();
+        }
+        if launch.used_memory {
             memory.fill(LEFT_BEHIND).map_err(Error::io("fill the guest's memory"))?;
         }
         let mut machine = Machine::spawn(command, address, memory)?;
@@ -303,6 +322,25 @@ impl Plan {
         }
         Ok(machine)
     }
+}
+
+/// Refuses a file that cannot be read, an ELF for a machine that boots from a disk, and anything else for one that does not.
+fn check_format(image: &Path, machine: &MachineType) -> Result<(), Error> {
+    let mut magic = [0; 4];
+    let read = File::open(image).and_then(|mut file| match file.read_exact(&mut magic) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+        other => other,
+    });
+    read.map_err(|source| Error::ImageMissing { path: image.to_owned(), source })?;
+    let format = match &machine.drive {
+        None => "elf",
+        Some(drive) if drive.contains("media=cdrom") => "iso",
+        Some(_) => "disk",
+    };
+    if (magic == *b"\x7fELF") == (format == "elf") {
+        return Ok(());
+    }
+    Err(Error::WrongFormat { path: image.to_owned(), machine: machine.name.clone(), format })
 }
 
 /// Where QEMU finds its end of the wire: beside its memory.
@@ -357,6 +395,17 @@ mod tests {
         let line = words(Launch::new("x").icount());
         assert!(line.contains("-accel tcg,thread=single -icount shift=0,sleep=on"), "{line}");
         assert!(line.contains("tsc_hz=1000000000"), "{line}");
+    }
+
+    #[test]
+    fn a_machine_with_a_disk_boots_from_it_and_gets_the_kernels_words_by_its_own_strings() {
+        let usb = MachineType::named("uefi-usb").expect("it is there");
+        let line = words(Launch::new("a,b.img").machine(usb).kernel_argument("key=value"));
+        assert!(
+            line.contains("-bios /usr/share/ovmf/OVMF.fd -drive if=none,id=disk,format=raw,snapshot=on,file=a,,b.img")
+        );
+        assert!(line.contains("'type=11,value=mayfly.cmd=ip=10.0.2.15/24 gw=10.0.2.2") && line.contains("key=value'"));
+        assert!(!line.contains("-kernel") && !line.contains("-append") && !line.contains(ZEROED), "{line}");
     }
 
     #[test]

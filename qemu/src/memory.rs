@@ -52,8 +52,8 @@ impl Memory {
         self
     }
 
-    /// How far above its linked place the image lies, if it was found.
-    fn moved(&self) -> Option<u64> {
+    /// How far above its linked place the image lies, in bytes; `None` until it was found.
+    pub fn moved(&self) -> Option<u64> {
         let known = self.moved.load(Ordering::Relaxed);
         if known != UNKNOWN {
             return Some(known);

@@ -11,6 +11,7 @@ mod connections;
 mod escape;
 mod exhaustion;
 mod explains;
+mod firmware;
 mod framing;
 mod fresh;
 mod http;
