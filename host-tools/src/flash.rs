@@ -64,7 +64,7 @@ fn check_image(path: &Path) -> Result<u64> {
             path.display()
         );
     }
-    if !start.get(ISO_MAGIC.0 as usize..).is_some_and(|magic| magic == ISO_MAGIC.1) {
+    if start.get(ISO_MAGIC.0 as usize..).is_none_or(|magic| magic != ISO_MAGIC.1) {
         // A disk that is damaged is better found out now.
         ImageFile::open(path)?;
     }

@@ -41,6 +41,7 @@ pub struct Launch {
     gdb: Option<u16>,
     monitored: bool,
     used_memory: bool,
+    debug_devices: bool,
     kernel_arguments: Vec<String>,
 }
 
@@ -62,6 +63,7 @@ impl Launch {
             gdb: None,
             monitored: false,
             used_memory: false,
+            debug_devices: true,
             kernel_arguments: Vec::new(),
         }
     }
@@ -154,6 +156,13 @@ impl Launch {
         self
     }
 
+    /// Neither QEMU's debug console nor its port that ends it, which real computers do not have.
+    #[must_use]
+    pub fn without_debug_devices(mut self) -> Self {
+        self.debug_devices = false;
+        self
+    }
+
     /// Fills memory with bytes that are not zero before the machine starts, as another system would leave it, and does not
     /// tell the kernel otherwise.
     #[must_use]
@@ -210,9 +219,11 @@ impl Launch {
         for argument in &self.machine.arguments {
             line.arg(argument);
         }
-        line.arg("-chardev").arg("stdio,id=console");
-        line.arg("-device").arg(format!("isa-debugcon,iobase={CONSOLE_PORT:#x},chardev=console"));
-        line.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"));
+        if self.debug_devices {
+            line.arg("-chardev").arg("stdio,id=console");
+            line.arg("-device").arg(format!("isa-debugcon,iobase={CONSOLE_PORT:#x},chardev=console"));
+            line.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"));
+        }
         if self.network {
             line.arg("-netdev").arg(match &self.tap {
                 Some(interface) => format!("tap,id=net,ifname={interface},script=no,downscript=no"),

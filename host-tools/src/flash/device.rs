@@ -58,7 +58,7 @@ impl Device {
             removable: word(&sys, "removable") == "1",
             read_only: word(&sys, "ro") == "1",
             part_of: is_part.then(|| sys.parent().map(name_of).unwrap_or_default()),
-            partitions: partitions.iter().map(|partition| name_of(partition)).collect(),
+            partitions: partitions.iter().map(name_of).collect(),
             uses: Vec::new(),
             name,
         };

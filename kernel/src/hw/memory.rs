@@ -7,12 +7,12 @@ use super::cpu::direct;
 use super::traps::Traps;
 use super::{cpu, exit, heap, ledger, tables};
 use bootloader_api::BootInfo;
-use bootloader_api::info::MemoryRegionKind;
+use bootloader_api::info::{FrameBuffer, MemoryRegionKind};
 use core::arch::asm;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use mayfly_abi::PAGE;
-use mayfly_abi::boot::{DEVICES, DIRECT_MAP_MAX};
+use mayfly_abi::boot::{DEVICES, DIRECT_MAP_LEN, DIRECT_MAP_MAX};
 use mayfly_core::command_line::CommandLine;
 use spin::Mutex;
 use x86_64::structures::paging::PageTableFlags as Flags;
@@ -210,6 +210,17 @@ fn pointer(physical: u64) -> NonNull<Page> {
 
 /// Proof that frames and heap can be had.
 pub(crate) struct Memory(());
+
+impl Memory {
+    /// Whether the direct map shows a screen, which lies there; it is made to if the image's tables end below it.
+    pub(crate) fn shows(&self, screen: &FrameBuffer) -> bool {
+        let start = screen.buffer().as_ptr() as u64 - direct(0);
+        let end = start.saturating_add(screen.info().byte_len as u64).next_multiple_of(tables::SPAN);
+        let first = start.max(DIRECT_MAP_LEN) & !(tables::SPAN - 1);
+        let device = Flags::WRITABLE | Flags::WRITE_THROUGH | Flags::NO_CACHE;
+        end <= DIRECT_MAP_MAX && (end <= first || tables::show(first, end, device, || POOL.lock().take()) == end)
+    }
+}
 
 /// The heap's part of memory. Instances are held to half of it, and what connections keep for later to five eighths: the
 /// rest is for connections themselves, of which there is one for four frames at most, and for the kernel's own answers.

@@ -28,6 +28,7 @@ mod protections;
 mod randomness;
 mod refuses;
 mod rejects;
+mod screen;
 mod share;
 mod sharing;
 mod smuggling;
