@@ -26,7 +26,7 @@ fn memory_that_is_not_zero_when_the_machine_starts_changes_no_answer() {
 
 #[test]
 fn memory_above_3_gib_is_used() {
-    for mebibytes in [3 << 10, 5 << 10, 12 << 10] {
+    for mebibytes in [3 << 10, 5 << 10, 64 << 10] {
         let guest = Guest::serving(Launch::new(images::hello()).memory_mib(mebibytes));
         guest.expect_hello();
         let frames = guest.ledger().expect("it serves").frames_total;
