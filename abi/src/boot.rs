@@ -36,8 +36,9 @@ pub const KERNEL_END: u64 = 0x0020_0000;
 pub const DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
 /// Length of the direct map in the image's tables.
 pub const DIRECT_MAP_LEN: u64 = 4 << 30;
-/// Most that the direct map can be grown to: what its entry of the top table spans.
-pub const DIRECT_MAP_MAX: u64 = 512 << 30;
+/// Most that the direct map can be grown to: what its entry of the top table spans, but for a last GiB, which is left for
+/// devices that lie above 4 GiB.
+pub const DIRECT_MAP_MAX: u64 = 511 << 30;
 /// From here up to its end the direct map is uncached: devices.
 pub const DEVICES: u64 = 0xc000_0000;
 /// Virtual address of physical address 0 in the kernel's own map.

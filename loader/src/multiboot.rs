@@ -1,6 +1,7 @@
 //! GRUB's boot information (GNU Multiboot2 Specification 2.0, 3.6): tags, each with its type and length, to an end tag.
 //!
-//! It lies in memory that counts as free, so what the kernel needs later is copied.
+//! It lies in memory that counts as free, so what the kernel needs later is copied. Its copy of the ACPI tables' root is not
+//! passed on: the kernel finds the original below 1 MiB, where a BIOS has it.
 
 use bootloader_api::info::{FrameBuffer, FrameBufferInfo, PixelFormat};
 use core::ptr::addr_of_mut;
@@ -11,14 +12,10 @@ use crate::{Start, direct};
 const COMMAND_LINE: u32 = 1;
 const MEMORY_MAP: u32 = 6;
 const FRAMEBUFFER: u32 = 8;
-/// Copies of the root of the ACPI tables, of version 1 and later.
-const RSDP: [u32; 2] = [14, 15];
 /// The kind of screen that has pixels, each made of red, green and blue.
 const DIRECT_COLOUR: u8 = 1;
-const RSDP_LEN: usize = 36;
 
 static mut COMMAND_LINE_COPY: [u8; COMMAND_LINE_MAX as usize] = [0; COMMAND_LINE_MAX as usize];
-static mut RSDP_COPY: [u8; RSDP_LEN] = [0; RSDP_LEN];
 
 /// Reads the information at an address. Panics if it is none.
 ///
@@ -43,11 +40,6 @@ pub(crate) unsafe fn read(address: u64) -> Start<impl Iterator<Item = (u64, u64,
             }
             MEMORY_MAP => start.map = content,
             FRAMEBUFFER => start.framebuffer = framebuffer(content),
-            // The later one counts.
-            _ if RSDP.contains(&kind) => {
-                // SAFETY: as above.
-                start.rsdp = Some(unsafe { copy(content, &mut *addr_of_mut!(RSDP_COPY)) }.0);
-            }
             _ => {}
         }
         rest = rest.get(len.next_multiple_of(8)..).unwrap_or_default();

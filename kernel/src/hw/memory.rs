@@ -140,12 +140,27 @@ impl Drop for Frame {
 }
 
 impl Pool {
-    /// Adds a run of memory, unless it is empty or there are too many.
+    /// Adds a run of memory, unless it is empty. The longest are kept.
     fn add(&mut self, start: u64, end: u64) {
-        if (start < end) & (self.runs < RUNS) {
-            self.fresh[self.runs] = (start, end);
-            self.runs += 1;
-            self.total += (end - start) / PAGE;
+        if start >= end {
+            return;
+        }
+        if self.runs == RUNS {
+            return self.replace_shortest(start, end);
+        }
+        self.fresh[self.runs] = (start, end);
+        self.runs += 1;
+        self.total += (end - start) / PAGE;
+        self.longest = self.longest.max(end - start);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn replace_shortest(&mut self, start: u64, end: u64) {
+        let shortest = self.fresh.iter_mut().min_by_key(|run| run.1 - run.0);
+        if let Some(run) = shortest.filter(|run| run.1 - run.0 < end - start) {
+            self.total = self.total + (end - start) / PAGE - (run.1 - run.0) / PAGE;
+            *run = (start, end);
             self.longest = self.longest.max(end - start);
         }
     }
