@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what Mayfly needs beside Rust: QEMU and a C compiler; with the word `test`, also the programs that tests drive
-# the machine with; with the word `bench`, also what the Linux that is measured beside is made with. Debian and its relatives;
-# elsewhere it says what to install.
+# the machine with, UEFI firmware, and what ISOs are made with; with the word `bench`, also what the Linux that is measured
+# beside is made with. Debian and its relatives; elsewhere it says what to install.
 set -eu
 packages=""
+has() { [ -e "$1" ] || packages="$packages $2"; }
 need() { command -v "$1" >/dev/null || packages="$packages $2"; }
 need qemu-system-x86_64 qemu-system-x86
 need cc "gcc libc6-dev"
@@ -16,6 +17,10 @@ if [ "${1-}" = test ]; then
     need tshark tshark
     need ip iproute2
     need chromium chromium
+    need grub-mkimage grub-common
+    need xorriso xorriso
+    has /usr/lib/grub/i386-pc/multiboot2.mod grub-pc-bin
+    has /usr/share/ovmf/OVMF.fd ovmf
 fi
 # What Linux is made with may be missing: it is left out of the benchmarks then.
 refresh=""

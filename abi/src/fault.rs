@@ -7,9 +7,9 @@
 use crate::boot::LEDGER;
 use crate::wire::{Wire, layout};
 
-/// Physical address of the number of the last fault that the host is done with. The host writes it.
+/// Where the image links the number of the last fault that the host is done with. The host writes it.
 pub const FAULT_SEEN: u64 = LEDGER + 1016;
-/// Physical address of the first record.
+/// Where it links the first record.
 pub const FAULT_RING: u64 = LEDGER + 1024;
 /// Records in the ring. Fault number `id` lies in slot `id % FAULT_SLOTS`.
 pub const FAULT_SLOTS: u64 = 8;
@@ -57,7 +57,7 @@ layout! {
     }
 }
 
-/// Physical address of the record of fault number `id`.
+/// Where the image links the record of fault number `id`.
 pub const fn fault_record(id: u64) -> u64 {
     FAULT_RING + id % FAULT_SLOTS * FaultRecord::SIZE as u64
 }

@@ -125,7 +125,7 @@ impl Phase {
 }
 
 layout! {
-    /// What lies at [`crate::boot::LEDGER`]. All times are in TSC ticks; 0 means not reached.
+    /// What lies at [`crate::boot::LEDGER`], or further up by as much as the image was moved. All times are in TSC ticks; 0 means not reached.
     pub struct Ledger {
         /// [`LEDGER_MAGIC`] once the kernel runs.
         pub magic: u64,

@@ -5,13 +5,18 @@ mod bundle;
 mod c;
 mod cargo;
 mod compose;
+pub(crate) mod disk;
 pub(crate) mod elf;
+pub(crate) mod fat;
 mod floor;
 mod folder;
+mod format;
 mod freeze;
 mod generated;
 pub(crate) mod image;
+mod iso;
 mod manifest;
+pub(crate) mod pe;
 mod program;
 mod progress;
 mod quantity;
@@ -28,7 +33,7 @@ use std::process::ExitCode;
 
 use crate::few::Few;
 use crate::unfinished::Unfinished;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use folder::{Folder, Kind};
 use mayfly_abi::image::Isolation;
 use mayfly_abi::page_up;
@@ -39,6 +44,7 @@ pub(crate) use base::{Base, functions_of};
 pub use compose::{ComposeError, compose};
 pub use elf::ElfError;
 pub use floor::floor_image;
+pub use format::Format;
 pub use generated::{Generated, Work};
 pub use manifest::{Manifest, ManifestError, is_name, name_rule};
 pub use program::{Function, Memory, ProgramError};
@@ -55,14 +61,24 @@ pub const DEFAULT_IMAGE: &str = "build/mayfly.elf";
 /// executable; or it holds such folders, and means all of them. Without any DIR, the image holds the example functions
 /// of the source tree.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  mayfly build functions/hello mine -o build/two.elf\n  mayfly build functions")]
+#[command(after_help = "Example:\n  mayfly build functions/hello mine -o build/two.elf\n  mayfly build functions\n  \
+                        mayfly build functions/hello --format disk --append 'ip=192.168.1.9/24 gw=192.168.1.1'")]
 pub struct Args {
     /// Folders of functions, or folders that hold those.
     #[arg(value_name = "DIR")]
     dirs: Vec<PathBuf>,
-    /// The image to write.
-    #[arg(short, long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
-    output: PathBuf,
+    /// The image to write; build/mayfly.elf, .img or .iso if nothing is said.
+    #[arg(short, long, value_name = "IMAGE")]
+    output: Option<PathBuf>,
+    /// What to write: the image itself, or a disk or an ISO that starts a computer with it.
+    #[arg(long, value_name = "FORMAT", default_value = "elf")]
+    format: Format,
+    /// Words for the kernel's command line, such as `ip=192.168.1.9/24 gw=192.168.1.1`; docs/boot.md lists them.
+    ///
+    /// They go onto the disk or ISO: on a disk, into the file mayfly.cmd, which can be changed later. Whoever boots an ELF
+    /// gives it its own.
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    append: String,
     /// What holds functions apart, whatever their manifests say: tables, tables-pcid or none.
     ///
     /// none is UNSAFE: functions run in ring 0 and reach everything. It is there to measure what isolation costs.
@@ -86,8 +102,15 @@ pub struct Report {
 /// Carries out `mayfly build`.
 pub fn main(args: Args) -> Result<ExitCode> {
     let dirs = if args.dirs.is_empty() { examples()? } else { args.dirs };
-    let report = build(&dirs, &args.output, args.isolation)?;
-    println!("{}: {} bytes", args.output.display(), report.image_len);
+    let Args { format, append, .. } = args;
+    let output = args.output.unwrap_or_else(|| format.default_output().into());
+    ensure!(
+        append.is_empty() || format != Format::Elf,
+        "--append is for --format disk and --format iso; whoever boots an ELF gives it its command line"
+    );
+    format::check_words(&append)?;
+    let report = build_as(format, &append, &dirs, &output, args.isolation)?;
+    println!("{}: {} bytes", output.display(), report.image_len);
     let few = Few::of(&report.functions);
     for function in few.shown {
         let Manifest { name, route, memory, timeout_ms, .. } = &function.manifest;
@@ -96,7 +119,7 @@ pub fn main(args: Args) -> Result<ExitCode> {
     }
     if let Some(more) = few.more() {
         let size = show_size(report.functions.iter().map(Function::image_len).sum());
-        println!("  {more}, {size} together; `mayfly inspect {}` lists them", args.output.display());
+        println!("  {more}, {size} together; `mayfly inspect {}` lists them", output.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -104,6 +127,17 @@ pub fn main(args: Args) -> Result<ExitCode> {
 /// Builds the functions that `dirs` mean, the kernel and the loader, and writes their image to `output`: all of it or,
 /// on an error, nothing. `isolation` counts more than what the manifests say.
 pub fn build(dirs: &[PathBuf], output: &Path, isolation: Option<Isolation>) -> Result<Report> {
+    build_as(Format::Elf, "", dirs, output, isolation)
+}
+
+/// The same, wrapped in a file of another format with words for the kernel's command line.
+fn build_as(
+    format: Format,
+    command_line: &str,
+    dirs: &[PathBuf],
+    output: &Path,
+    isolation: Option<Isolation>,
+) -> Result<Report> {
     let progress = Progress::brief("reading manifests");
     let folders = folder::read_all(dirs, isolation)?;
     drop(progress);
@@ -118,8 +152,15 @@ pub fn build(dirs: &[PathBuf], output: &Path, isolation: Option<Isolation>) -> R
 
     let (loader, kernel) = cargo::loader_and_kernel(&root, &target_dir)?;
     freeze::initialise(&loader, &kernel, &mut functions)?;
+    let application = match format {
+        Format::Elf => Vec::new(),
+        Format::Disk | Format::Iso => {
+            let loader = cargo::uefi_loader(&root, &target_dir)?;
+            pe::application(&loader).context("the UEFI loader cannot be put onto a disk")?
+        }
+    };
     let _progress = Progress::brief("writing the image");
-    let image = compose(&loader, &kernel, &functions)?;
+    let image = format.wrap(compose(&loader, &kernel, &functions)?, &application, command_line)?;
     executables.push(Executable { name: symbols::KERNEL.to_owned(), origin: Origin::Built(kernel) });
     symbols::keep(output, &executables)?;
     write_whole(output, &image).with_context(|| format!("cannot write the image {}", output.display()))?;

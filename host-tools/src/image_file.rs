@@ -11,6 +11,7 @@ use mayfly_abi::image::{
 };
 use mayfly_abi::wire::{Wire, checksum};
 
+use crate::build::disk;
 use crate::build::elf::{self, ElfError, Executable, Segment};
 use crate::build::image::{PVH_NOTE_NAME, PVH_NOTE_TYPE};
 
@@ -72,6 +73,9 @@ pub enum Damage {
     /// Not a whole executable.
     #[error(transparent)]
     Elf(#[from] ElfError),
+    /// A disk that holds no image.
+    #[error("it is a disk on which no image can be found: {0}")]
+    Disk(String),
     /// An executable that no machine monitor boots directly.
     #[error("it has no PVH entry point, so `mayfly build` did not make it")]
     NoEntry,
@@ -114,13 +118,18 @@ pub enum Damage {
 }
 
 impl ImageFile {
-    /// Reads and checks the image at `path`.
+    /// Reads and checks the image at `path`, or on the disk that `path` is.
     pub fn open(path: &Path) -> Result<Self, ImageError> {
         let bytes = fs::read(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => ImageError::Missing(path.into()),
             _ => ImageError::Read(path.into(), error),
         })?;
-        Self::parse(&bytes).map_err(|damage| ImageError::Unusable(path.into(), damage))
+        let unusable = |damage| ImageError::Unusable(path.into(), damage);
+        match disk::image_in(&bytes) {
+            None => Self::parse(&bytes).map_err(unusable),
+            Some(Ok(image)) => Self::parse(&image).map_err(unusable),
+            Some(Err(error)) => Err(unusable(Damage::Disk(error.to_string()))),
+        }
     }
 
     /// Checks the bytes of an image.

@@ -202,7 +202,7 @@ mod tests {
         let shown = view().to_string();
         for expected in [
             "  loader       0x0000100000..0x0000100006  r-x           6           6\n",
-            "  boot block   0x0000110000..0x0000111000  rw-        4096          88\n",
+            "  boot block   0x0000110000..0x0000112000  rw-        8192          96\n",
             "  kernel       0x0000120000..0x0000120004  r-x           4           4\n",
             "  bundle       0x0000122000..0x0000125000  r--       12288       12288\n",
             "  page tables  0x0000125000..",

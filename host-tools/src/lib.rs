@@ -6,6 +6,7 @@ pub mod demo;
 pub mod explain;
 pub mod fault;
 mod few;
+pub mod flash;
 pub mod image_file;
 pub mod inspect;
 pub mod invoke;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mayfly::{bench, build, demo, explain, inspect, invoke, new, report, run, trace};
+use mayfly::{bench, build, demo, explain, flash, inspect, invoke, new, report, run, trace};
 
 /// Builds, runs and measures Mayfly images: one kernel and your functions, booted in milliseconds.
 #[derive(Parser)]
@@ -17,6 +17,7 @@ struct Cli {
 enum Command {
     New(new::Args),
     Build(build::Args),
+    Flash(flash::Args),
     Run(run::Args),
     Invoke(invoke::Args),
     Explain(explain::Args),
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::New(args) => new::main(args),
         Command::Build(args) => build::main(args),
+        Command::Flash(args) => flash::main(args),
         Command::Run(args) => run::main(args),
         Command::Invoke(args) => invoke::main(args),
         Command::Explain(args) => explain::main(args),

@@ -12,6 +12,7 @@ mod http;
 mod hw;
 mod invocation;
 mod net;
+mod summary;
 mod template;
 mod windows;
 
@@ -46,8 +47,9 @@ fn main(boot: &'static mut BootInfo) -> ! {
     hw::ledger::stamp_once(Phase::Traps);
     let line = CommandLine::parse(hw::boot::command_line(), |notice| say!("mayfly: command line: {notice}"));
     let clocks = hw::clock::init(&line, &traps);
-    let memory = hw::memory::init(boot, &traps);
+    let memory = hw::memory::init(boot, &line, &traps);
     hw::ledger::stamp_once(Phase::Memory);
+    hw::screen::init(boot, &memory);
 
     let Some(bundle) = hw::boot::bundle(boot) else { refuse("the loader found no bundle; build the image again") };
     let image = Image::open(bundle).unwrap_or_else(|error| refuse(error));
@@ -67,6 +69,7 @@ fn main(boot: &'static mut BootInfo) -> ! {
 
     let clock = clocks.settle();
     let net = Net::listen(nic, &line, &clock);
+    summary::show(&image, &line);
     let Some(catalog) = Catalog::new(bundle, image, isolation) else {
         refuse("too little memory for so many functions")
     };

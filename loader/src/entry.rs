@@ -1,7 +1,8 @@
-//! The first instructions of the machine, and the last ones of the loader. (PVH: Xen's x86/HVM direct boot ABI.)
+//! The first instructions of the machine, and the last ones of the loader. There are two ways in: PVH (Xen's x86/HVM direct
+//! boot ABI), which machine monitors take, and Multiboot2 (GNU Multiboot2 Specification 2.0), which is GRUB's.
 
 use core::arch::{asm, global_asm};
-use mayfly_abi::boot::{BOOT_BLOCK, KERNEL_STACK_TOP, PAGE_TABLE_OFFSET};
+use mayfly_abi::boot::{BOOT_BLOCK, CR0, CR4, EFER, KERNEL_STACK_TOP, PAGE_TABLE_OFFSET};
 use mayfly_abi::exit::{CONSOLE_PORT, EXIT_PORT, Exit};
 use mayfly_abi::ledger::Phase;
 
@@ -10,19 +11,22 @@ const fn stamp(phase: Phase) -> u64 {
     mayfly_abi::boot::LEDGER + phase.offset() as u64
 }
 
-// CR4: PAE, OSFXSR, OSXMMEXCPT. SSE must be on before any Rust runs: the toolchain's `core` uses it.
-const CR4: u32 = 1 << 5 | 1 << 9 | 1 << 10;
-// CR0: PE, MP, ET, NE, WP, PG.
-const CR0: u32 = 1 | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 16 | 1 << 31;
-// EFER: SCE, LME, NXE.
-const EFER: u32 = 1 | 1 << 8 | 1 << 11;
+// A Multiboot2 header (3.1): magic number, 32-bit protected mode, length, and what makes the sum zero.
+const MULTIBOOT: u32 = 0xe852_50d6;
+const MULTIBOOT_LEN: u32 = 64;
 
 global_asm!(
-    // The monitor jumps here: 32-bit protected mode, paging off, flat segments, interrupts off, EBX = start info.
+    // GRUB jumps here. Else than that EBX = boot information, all is as below.
     ".section .text.entry, \"ax\"",
     ".code32",
+    "multiboot_entry:",
+    "movl ${load_multiboot}, %ebp",
+    "jmp 5f",
+    // The monitor jumps here: 32-bit protected mode, paging off, flat segments, interrupts off, EBX = start info.
     ".global pvh_entry",
     "pvh_entry:",
+    "movl ${load_pvh}, %ebp",
+    "5:",
     "rdtsc",
     "movl %eax, {stamp_entry}",
     "movl %edx, {stamp_entry} + 4",
@@ -51,13 +55,29 @@ global_asm!(
     "movl %eax, %gs",
     "movl ${stack}, %esp",
     "movl %ebx, %edi",
-    "call {load}",
+    "movl %ebp, %ebp",
+    "call *%rbp",
     "ud2",
     // One 64-bit code segment is all that the jump needs; the kernel brings its own table.
     ".balign 8",
     "2: .quad 0, 0x00af9b000000ffff",
     "4: .word 15",
     ".long 2b",
+    // GRUB looks for this in the first 32 KiB of the file.
+    ".balign 8",
+    "6: .long {multiboot}, 0, {multiboot_len}, {multiboot_sum}",
+    // Where to jump to (3.1.5): type 3.
+    ".word 3, 0",
+    ".long 12, multiboot_entry, 0",
+    // A screen of pixels, if there is one to be had (3.1.10): type 5; width, height, bits of a pixel.
+    ".word 5, 1",
+    ".long 20, 1024, 768, 32, 0",
+    // The end: type 0.
+    ".word 0, 0",
+    ".long 8",
+    ".if . - 6b - {multiboot_len}",
+    ".error \"the header's length is another\"",
+    ".endif",
     ".code64",
     ".text",
     stamp_entry = const stamp(Phase::Entry),
@@ -67,7 +87,11 @@ global_asm!(
     cr0 = const CR0,
     efer = const EFER,
     stack = const KERNEL_STACK_TOP,
-    load = sym crate::load,
+    load_pvh = sym crate::load_pvh,
+    load_multiboot = sym crate::load_multiboot,
+    multiboot = const MULTIBOOT,
+    multiboot_len = const MULTIBOOT_LEN,
+    multiboot_sum = const (MULTIBOOT + MULTIBOOT_LEN).wrapping_neg(),
     options(att_syntax)
 );
 

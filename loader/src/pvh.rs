@@ -2,22 +2,22 @@
 
 use mayfly_abi::boot::COMMAND_LINE_MAX;
 
+use crate::Start;
+
 /// "xEn3" with the top bit of the E set.
 const MAGIC: u32 = 0x336e_c578;
-/// Kind of a memory map entry that can be used.
-pub(crate) const RAM: u32 = 1;
 /// Most entries that are read.
 const MAP_MAX: u32 = 64;
 
 #[repr(C)]
-pub(crate) struct StartInfo {
+struct StartInfo {
     magic: u32,
     version: u32,
     flags: u32,
     modules: u32,
     module_list: u64,
     command_line: u64,
-    pub(crate) rsdp: u64,
+    rsdp: u64,
     // Since version 1.
     memory_map: u64,
     memory_map_entries: u32,
@@ -25,30 +25,35 @@ pub(crate) struct StartInfo {
 }
 
 #[repr(C)]
-pub(crate) struct MapEntry {
-    pub(crate) address: u64,
-    pub(crate) len: u64,
-    pub(crate) kind: u32,
+struct MapEntry {
+    address: u64,
+    len: u64,
+    kind: u32,
     reserved: u32,
 }
 
-impl StartInfo {
-    /// Reads the start info at a physical address that is identity-mapped. Panics if it is none.
-    ///
-    /// # Safety
-    /// The monitor vouches for the address.
-    pub(crate) unsafe fn read(address: u64) -> &'static Self {
-        // SAFETY: given by the monitor, which keeps it until the kernel has taken over low memory (it never does).
-        let info = unsafe { &*(address as *const Self) };
-        assert!(info.magic == MAGIC && info.version >= 1);
-        info
-    }
+/// Reads the start info at a physical address that is identity-mapped. Panics if it is none.
+///
+/// # Safety
+/// The monitor vouches for the address.
+// As for what it is passed on to.
+#[inline(always)]
+pub(crate) unsafe fn read(address: u64) -> Start<impl Iterator<Item = (u64, u64, u32)>> {
+    // SAFETY: given by the monitor, which keeps it until the kernel has taken over low memory (it never does).
+    let info = unsafe { &*(address as *const StartInfo) };
+    assert!(info.magic == MAGIC && info.version >= 1);
+    // SAFETY: the monitor vouches for what the start info points to.
+    let (map, command_line) = unsafe { (info.memory_map(), info.command_line()) };
+    let map = map.iter().map(|entry| (entry.address, entry.len, entry.kind));
+    Start { map, command_line, rsdp: (info.rsdp != 0).then_some(info.rsdp), framebuffer: None }
+}
 
+impl StartInfo {
     /// The machine's memory map.
     ///
     /// # Safety
-    /// As for [`StartInfo::read`].
-    pub(crate) unsafe fn memory_map(&self) -> &'static [MapEntry] {
+    /// As for [`read`].
+    unsafe fn memory_map(&self) -> &'static [MapEntry] {
         let entries = self.memory_map_entries.min(MAP_MAX) as usize;
         // SAFETY: the monitor vouches for as many entries as it says there are.
         unsafe { core::slice::from_raw_parts(self.memory_map as *const MapEntry, entries) }
@@ -57,8 +62,8 @@ impl StartInfo {
     /// Physical address and length of the command line; longer ones than [`COMMAND_LINE_MAX`] are cut.
     ///
     /// # Safety
-    /// As for [`StartInfo::read`].
-    pub(crate) unsafe fn command_line(&self) -> (u64, u64) {
+    /// As for [`read`].
+    unsafe fn command_line(&self) -> (u64, u64) {
         if self.command_line == 0 {
             return (0, 0);
         }

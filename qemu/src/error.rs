@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::machine_type::Firmware;
 use crate::{Ending, Version};
 
 /// A launch that failed, or a machine that ended when it was needed.
@@ -50,6 +51,27 @@ pub enum Error {
         path: PathBuf,
         /// Why it could not be opened.
         source: io::Error,
+    },
+    /// The machine's firmware cannot be read.
+    #[error(
+        "the firmware {} cannot be read ({source}): install it with `apt-get install {}`",
+        firmware.file.display(), firmware.package
+    )]
+    FirmwareMissing {
+        /// What the machine file says.
+        firmware: Firmware,
+        /// Why it could not be opened.
+        source: io::Error,
+    },
+    /// An ELF for a machine that boots disks, or the other way round.
+    #[error("{} is not what the machine {machine} boots: build it with `mayfly build --format {format}`", path.display())]
+    WrongFormat {
+        /// The file.
+        path: PathBuf,
+        /// The machine's name.
+        machine: String,
+        /// What the machine boots.
+        format: &'static str,
     },
     /// KVM was asked for and cannot be had.
     #[error("/dev/kvm cannot be opened ({source}): use --accel tcg, or get access to it")]

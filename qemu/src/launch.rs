@@ -1,7 +1,7 @@
 //! From what is wanted to QEMU's exact command line, and from there to a running machine.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use mayfly_abi::exit::{CONSOLE_PORT, EXIT_PORT};
 use crate::monitor::Monitor;
 use crate::trace::Trace;
 use crate::wire::{Impairments, Wire};
-use crate::{Accelerator, CommandLine, Error, Machine, MachineType, Version, scratch, tsc_hz};
+use crate::{Accelerator, CommandLine, Error, Machine, MachineType, Memory, Version, scratch, tsc_hz};
 
 /// The port on which the kernel serves HTTP.
 pub(crate) const GUEST_PORT: u16 = 8080;
@@ -18,6 +18,10 @@ pub(crate) const GUEST_PORT: u16 = 8080;
 pub(crate) const GUEST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 /// The address of whom it sends to.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+/// What used memory is full of: as a pointer it leads nowhere.
+const LEFT_BEHIND: u8 = 0xa5;
+/// What tells the kernel that memory is zero at first.
+const ZEROED: &str = "ram=zero";
 /// Ticks a second of the guest's TSC when it counts instructions.
 const ICOUNT_HZ: u64 = 1_000_000_000;
 
@@ -38,6 +42,8 @@ pub struct Launch {
     gdb: Option<u16>,
     monitored: bool,
     traced: bool,
+    used_memory: bool,
+    debug_devices: bool,
     kernel_arguments: Vec<String>,
 }
 
@@ -59,6 +65,8 @@ impl Launch {
             gdb: None,
             monitored: false,
             traced: false,
+            used_memory: false,
+            debug_devices: true,
             kernel_arguments: Vec::new(),
         }
     }
@@ -158,6 +166,21 @@ impl Launch {
         self
     }
 
+    /// Neither QEMU's debug console nor its port that ends it, which real computers do not have.
+    #[must_use]
+    pub fn without_debug_devices(mut self) -> Self {
+        self.debug_devices = false;
+        self
+    }
+
+    /// Fills memory with bytes that are not zero before the machine starts, as another system would leave it, and does not
+    /// tell the kernel otherwise.
+    #[must_use]
+    pub fn used_memory(mut self) -> Self {
+        self.used_memory = true;
+        self
+    }
+
     /// Adds `key=value` to the kernel's command line.
     #[must_use]
     pub fn kernel_argument(mut self, argument: impl Into<String>) -> Self {
@@ -206,9 +229,11 @@ impl Launch {
         for argument in &self.machine.arguments {
             line.arg(argument);
         }
-        line.arg("-chardev").arg("stdio,id=console");
-        line.arg("-device").arg(format!("isa-debugcon,iobase={CONSOLE_PORT:#x},chardev=console"));
-        line.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"));
+        if self.debug_devices {
+            line.arg("-chardev").arg("stdio,id=console");
+            line.arg("-device").arg(format!("isa-debugcon,iobase={CONSOLE_PORT:#x},chardev=console"));
+            line.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"));
+        }
         if self.network {
             line.arg("-netdev").arg(match &self.tap {
                 Some(interface) => format!("tap,id=net,ifname={interface},script=no,downscript=no"),
@@ -231,8 +256,21 @@ impl Launch {
                 line.arg(argument);
             }
         }
-        line.arg("-kernel").arg(&self.image);
-        line.arg("-append").arg(self.kernel_command_line());
+        if let Some(firmware) = &self.machine.firmware {
+            line.arg("-bios").arg(&firmware.file);
+        }
+        let words = self.kernel_command_line();
+        match &self.machine.drive {
+            Some(drive) => {
+                // A comma within an option is written twice.
+                line.arg("-drive").arg(format!("{drive},file={}", self.image.to_string_lossy().replace(',', ",,")));
+                line.arg("-smbios").arg(format!("type=11,value=mayfly.cmd={}", words.replace(',', ",,")));
+            }
+            None => {
+                line.arg("-kernel").arg(&self.image);
+                line.arg("-append").arg(words);
+            }
+        }
         line
     }
 
@@ -248,6 +286,8 @@ impl Launch {
         if let Some(hz) = if self.icount { Some(ICOUNT_HZ) } else { tsc_hz() } {
             words.push(format!("tsc_hz={hz}"));
         }
+        let of_machine = self.machine.kernel_arguments.iter();
+        words.extend(of_machine.filter(|word| !self.used_memory || *word != ZEROED).cloned());
         words.extend(self.kernel_arguments.iter().cloned());
         words.join(" ")
     }
@@ -277,7 +317,11 @@ impl Plan {
     pub fn start(self) -> Result<Machine, Error> {
         let Self { launch, address, memory_path, command } = self;
         Version::of(launch.machine)?;
-        File::open(&launch.image).map_err(|source| Error::ImageMissing { path: launch.image.clone(), source })?;
+        if let Some(firmware) = &launch.machine.firmware {
+            File::open(&firmware.file)
+                .map_err(|source| Error::FirmwareMissing { firmware: firmware.clone(), source })?;
+        }
+        check_format(&launch.image, launch.machine)?;
         let wire = if launch.has_wire() {
             let impairments = launch.wire.unwrap_or_default();
             Some(Wire::start(&wire_path(&memory_path), address, impairments, launch.capture.as_deref())?)
@@ -288,7 +332,14 @@ impl Plan {
             // Held only for a moment: it tells the likely mistake before QEMU is started for nothing.
             TcpListener::bind(address).map_err(|error| port_error(address.port(), error))?;
         }
-        let mut machine = Machine::spawn(command, address, &memory_path, u64::from(launch.memory_mib) << 20)?;
+        let mut memory = Memory::create(&memory_path, u64::from(launch.memory_mib) << 20)?;
+        if launch.used_memory || launch.machine.drive.is_some() {
+            memory = memory.searched();
+        }
+        if launch.used_memory {
+            memory.fill(LEFT_BEHIND).map_err(Error::io("fill the guest's memory"))?;
+        }
+        let mut machine = Machine::spawn(command, address, memory)?;
         if launch.monitored {
             machine.watch_with(Monitor::of(&memory_path));
         }
@@ -300,6 +351,25 @@ impl Plan {
         }
         Ok(machine)
     }
+}
+
+/// Refuses a file that cannot be read, an ELF for a machine that boots from a disk, and anything else for one that does not.
+fn check_format(image: &Path, machine: &MachineType) -> Result<(), Error> {
+    let mut magic = [0; 4];
+    let read = File::open(image).and_then(|mut file| match file.read_exact(&mut magic) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+        other => other,
+    });
+    read.map_err(|source| Error::ImageMissing { path: image.to_owned(), source })?;
+    let format = match &machine.drive {
+        None => "elf",
+        Some(drive) if drive.contains("media=cdrom") => "iso",
+        Some(_) => "disk",
+    };
+    if (magic == *b"\x7fELF") == (format == "elf") {
+        return Ok(());
+    }
+    Err(Error::WrongFormat { path: image.to_owned(), machine: machine.name.clone(), format })
 }
 
 /// Where QEMU finds its end of the wire: beside its memory.
@@ -344,7 +414,7 @@ mod tests {
                  -chardev stdio,id=console -device isa-debugcon,iobase=0xe9,chardev=console \
                  -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
                  -netdev user,id=net,hostfwd=tcp:127.0.0.1:8080-:8080 -device virtio-net-device,netdev=net \
-                 -kernel mayfly.elf -append 'ip=10.0.2.15/24 gw=10.0.2.2{hz}'"
+                 -kernel mayfly.elf -append 'ip=10.0.2.15/24 gw=10.0.2.2{hz} ram=zero'"
             )
         );
     }
@@ -357,10 +427,22 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_with_a_disk_boots_from_it_and_gets_the_kernels_words_by_its_own_strings() {
+        let usb = MachineType::named("uefi-usb").expect("it is there");
+        let line = words(Launch::new("a,b.img").machine(usb).kernel_argument("key=value"));
+        assert!(
+            line.contains("-bios /usr/share/ovmf/OVMF.fd -drive if=none,id=disk,format=raw,snapshot=on,file=a,,b.img")
+        );
+        assert!(line.contains("'type=11,value=mayfly.cmd=ip=10.0.2.15/24 gw=10.0.2.2") && line.contains("key=value'"));
+        assert!(!line.contains("-kernel") && !line.contains("-append") && !line.contains(ZEROED), "{line}");
+    }
+
+    #[test]
     fn what_is_left_out_is_not_on_the_command_line() {
         let line = words(Launch::new("x").without_network().dhcp().kernel_argument("key=value"));
         assert!(!line.contains("netdev") && !line.contains("ip=") && !line.contains("-gdb"), "{line}");
         assert!(line.contains("key=value"), "{line}");
+        assert!(line.contains(ZEROED) && !words(Launch::new("x").used_memory()).contains(ZEROED), "{line}");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use ending::Ending;
 pub use error::Error;
 pub use launch::{GATEWAY, Launch, Plan};
 pub use machine::Machine;
-pub use machine_type::MachineType;
+pub use machine_type::{Firmware, MachineType};
 pub use memory::{Faults, Memory};
 pub use trace::Exits;
 pub use tsc::tsc_hz;

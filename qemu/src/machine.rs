@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{SocketAddrV4, TcpStream};
-use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +9,6 @@ use std::time::{Duration, Instant};
 use mayfly_abi::ledger::Ledger;
 
 use crate::monitor::Monitor;
-use crate::scratch::Scratch;
 use crate::trace::{Exits, Trace};
 use crate::wire::Wire;
 use crate::{CommandLine, Console, Ending, Error, Memory};
@@ -39,32 +37,14 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn spawn(
-        command: CommandLine,
-        address: SocketAddrV4,
-        memory: &Path,
-        memory_len: u64,
-    ) -> Result<Self, Error> {
-        let memory = Scratch::create(memory)?;
-        memory.file().set_len(memory_len).map_err(Error::io("make the guest's memory file"))?;
+    pub(crate) fn spawn(command: CommandLine, address: SocketAddrV4, memory: Memory) -> Result<Self, Error> {
         let mut qemu = command.to_command();
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let spawned = Instant::now();
         let mut child = qemu.spawn().map_err(Error::io(format!("start {}", command.program().to_string_lossy())))?;
         let console = child.stdout.take().map(Console::read).unwrap_or_default();
         let messages = child.stderr.take().map(Console::read).unwrap_or_default();
-        Ok(Self {
-            child,
-            spawned,
-            command,
-            address,
-            console,
-            messages,
-            memory: Memory::new(memory),
-            monitor: None,
-            trace: None,
-            wire: None,
-        })
+        Ok(Self { child, spawned, command, address, console, messages, memory, monitor: None, trace: None, wire: None })
     }
 
     /// For a machine whose command line has this monitor.

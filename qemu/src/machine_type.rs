@@ -1,5 +1,6 @@
 //! The machines that can be booted, each one a file in `machines/`.
 
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -22,10 +23,36 @@ pub struct MachineType {
     pub nic: String,
     /// Arguments that are always given.
     pub arguments: Vec<String>,
+    /// The firmware's file, if it is not the one that QEMU takes by itself.
+    #[serde(default)]
+    pub firmware: Option<Firmware>,
+    /// Options of `-drive`, for a machine that boots from a disk: its image is a disk then, and no ELF.
+    #[serde(default)]
+    pub drive: Option<String>,
+    /// Words that the kernel's command line always has.
+    #[serde(default)]
+    pub kernel_arguments: Vec<String>,
+}
+
+/// A machine's firmware.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Firmware {
+    /// Argument of `-bios`.
+    pub file: PathBuf,
+    /// The Debian package that brings it.
+    pub package: String,
 }
 
 /// Adding a machine is one file and one line here.
-const FILES: &[&str] = &[include_str!("../machines/microvm.toml")];
+const FILES: &[&str] = &[
+    include_str!("../machines/microvm.toml"),
+    include_str!("../machines/uefi-usb.toml"),
+    include_str!("../machines/uefi-ahci.toml"),
+    include_str!("../machines/uefi-nvme.toml"),
+    include_str!("../machines/uefi-cd.toml"),
+    include_str!("../machines/bios-cd.toml"),
+];
 
 static ALL: LazyLock<Vec<MachineType>> = LazyLock::new(|| {
     FILES.iter().map(|text| toml::from_str(text).expect("a test has parsed every machine file")).collect()
@@ -35,6 +62,12 @@ impl MachineType {
     /// Every machine there is; the first one is the default.
     pub fn all() -> &'static [Self] {
         &ALL
+    }
+
+    /// The machine with this name, or a sentence that says which ones there are.
+    pub fn named(name: &str) -> Result<&'static Self, String> {
+        let known = || Self::all().iter().map(|machine| machine.name.as_str()).collect::<Vec<_>>().join(", ");
+        Self::all().iter().find(|machine| machine.name == name).ok_or_else(|| format!("it is one of {}", known()))
     }
 }
 

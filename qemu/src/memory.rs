@@ -2,21 +2,29 @@
 
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mayfly_abi::PAGE;
-use mayfly_abi::boot::LEDGER;
+use mayfly_abi::boot::{DEVICES, LEDGER, MOVE_UNIT};
 use mayfly_abi::fault::{FAULT_SEEN, FAULT_SLOTS, FaultRecord, fault_record};
-use mayfly_abi::ledger::{Ledger, Phase};
+use mayfly_abi::ledger::{LEDGER_MAGIC, Ledger, Phase};
 use mayfly_abi::wire::Wire;
 
+use crate::Error;
 use crate::scratch::Scratch;
 
 /// A machine's memory, readable while the machine runs and after. Clones are the same memory.
 #[derive(Clone, Debug)]
 pub struct Memory {
     file: Arc<Scratch>,
+    /// How far above its linked place the image lies. [`UNKNOWN`] until its ledger was found.
+    moved: Arc<AtomicU64>,
 }
+
+/// Nobody has found the image yet.
+const UNKNOWN: u64 = u64::MAX;
 
 /// Fault records that were not there at the last look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,8 +38,51 @@ pub struct Faults {
 }
 
 impl Memory {
-    pub(crate) fn new(file: Scratch) -> Self {
-        Self { file: Arc::new(file) }
+    /// Makes the file at `path`, of `len` bytes that are zero. The image will lie where it is linked.
+    pub(crate) fn create(path: &Path, len: u64) -> Result<Self, Error> {
+        let file = Scratch::create(path)?;
+        file.file().set_len(len).map_err(Error::io("make the guest's memory file"))?;
+        Ok(Self { file: Arc::new(file), moved: Arc::default() })
+    }
+
+    /// The machine's loader chooses where the image lies, or memory is not zero at first: the ledger is where its magic
+    /// number is, once the kernel has written that.
+    #[must_use]
+    pub(crate) fn searched(self) -> Self {
+        self.moved.store(UNKNOWN, Ordering::Relaxed);
+        self
+    }
+
+    /// How far above its linked place the image lies, in bytes; `None` until it was found.
+    pub fn moved(&self) -> Option<u64> {
+        let known = self.moved.load(Ordering::Relaxed);
+        if known != UNKNOWN {
+            return Some(known);
+        }
+        let len = self.file.file().metadata().ok()?.len();
+        let is_ledger = |moved: &u64| {
+            let mut magic = [0; 8];
+            self.read(LEDGER + moved, &mut magic).is_ok() && u64::from_le_bytes(magic) == LEDGER_MAGIC
+        };
+        let found = (0..len.min(DEVICES)).step_by(MOVE_UNIT as usize).find(is_ledger)?;
+        self.moved.store(found, Ordering::Relaxed);
+        Some(found)
+    }
+
+    /// Where something is that the image links at an address.
+    fn place(&self, linked: u64) -> io::Result<u64> {
+        let moved = self.moved().ok_or_else(|| io::Error::other("the machine's kernel has not started yet"))?;
+        Ok(linked + moved)
+    }
+
+    /// Makes every byte `value`.
+    pub(crate) fn fill(&self, value: u8) -> io::Result<()> {
+        const PIECE: usize = 1 << 20;
+        let (len, piece) = (self.file.file().metadata()?.len(), vec![value; PIECE]);
+        for at in (0..len).step_by(PIECE) {
+            self.file.file().write_all_at(&piece[..PIECE.min((len - at) as usize)], at)?;
+        }
+        Ok(())
     }
 
     /// Reads at a guest physical address below 3 GiB, where it is the offset in the file. An error if that is beyond
@@ -47,10 +98,11 @@ impl Memory {
         Ok(self.file.file().metadata()?.blocks() * BLOCK / PAGE)
     }
 
-    /// The ledger as it is now, or `None` before the guest's first instruction.
+    /// The ledger as it is now, or `None` before the guest's first instruction; where the ledger has to be searched for,
+    /// before the kernel's.
     pub fn ledger(&self) -> Option<Ledger> {
         let mut bytes = [0; Ledger::SIZE];
-        self.read(LEDGER, &mut bytes).ok()?;
+        self.read(LEDGER + self.moved()?, &mut bytes).ok()?;
         let ledger = Ledger::get(&bytes);
         (ledger.stamp(Phase::Entry) != 0).then_some(ledger)
     }
@@ -58,8 +110,9 @@ impl Memory {
     /// Sets the stamps of the first request back to 0, so that the kernel stamps the next one as if it were the first.
     /// Only while the machine rests: see [`Machine::forget_request`](crate::Machine::forget_request).
     pub fn forget_request(&self) -> io::Result<()> {
+        let ledger = LEDGER + self.moved().unwrap_or_default();
         for phase in Phase::ALL.iter().filter(|phase| phase.is_of_request()) {
-            self.file.file().write_all_at(&0_u64.to_le_bytes(), LEDGER + phase.offset() as u64)?;
+            self.file.file().write_all_at(&0_u64.to_le_bytes(), ledger + phase.offset() as u64)?;
         }
         Ok(())
     }
@@ -67,6 +120,9 @@ impl Memory {
     /// The faults with higher numbers than `seen`.
     pub fn faults_since(&self, seen: u64) -> io::Result<Faults> {
         let mut newest = seen;
+        if self.moved().is_none() {
+            return Ok(Faults { newest, ..Faults::default() });
+        }
         for slot in 0..FAULT_SLOTS {
             newest = newest.max(self.fault_id(slot)?);
         }
@@ -85,13 +141,13 @@ impl Memory {
     /// Tells a kernel that holds stopped domains (`hold_faults=1`) that the host is done with this one, and with all
     /// before it.
     pub fn release_fault(&self, id: u64) -> io::Result<()> {
-        self.file.file().write_all_at(&id.to_le_bytes(), FAULT_SEEN)
+        self.file.file().write_all_at(&id.to_le_bytes(), self.place(FAULT_SEEN)?)
     }
 
     /// The record of fault number `id`, if it is still in its slot.
     fn fault(&self, id: u64) -> io::Result<Option<FaultRecord>> {
         let mut bytes = [0; FaultRecord::SIZE];
-        self.read(fault_record(id), &mut bytes)?;
+        self.read(self.place(fault_record(id))?, &mut bytes)?;
         let record = FaultRecord::get(&bytes);
         // The number is taken away before a record is changed: if it is still there, all that was read belongs to it.
         Ok((record.id == id && self.fault_id(id)? == id).then_some(record))
@@ -100,7 +156,7 @@ impl Memory {
     /// The number in the slot of fault number `id`.
     fn fault_id(&self, id: u64) -> io::Result<u64> {
         let mut bytes = [0; 8];
-        self.read(fault_record(id), &mut bytes)?;
+        self.read(self.place(fault_record(id))?, &mut bytes)?;
         Ok(u64::from_le_bytes(bytes))
     }
 }
@@ -112,9 +168,7 @@ mod tests {
 
     /// Memory in which nothing was written.
     fn memory() -> Memory {
-        let file = Scratch::create(&fresh_path("ram")).expect("there is room");
-        file.file().set_len(2 << 20).expect("there is room");
-        Memory::new(file)
+        Memory::create(&fresh_path("ram"), 2 << 20).expect("there is room")
     }
 
     /// Does what the kernel does.
@@ -190,6 +244,23 @@ mod tests {
             assert_eq!((before.stamp(*phase), after.stamp(*phase)), (100 + *phase as u64, expected), "{phase:?}");
         }
         assert_eq!(after.stamp(Phase::Arp), 106, "what came before the first connection is the boot's");
+    }
+
+    #[test]
+    fn a_ledger_that_was_moved_is_found_by_its_magic_number() {
+        let memory = Memory::create(&fresh_path("ram"), 16 << 20).expect("there is room").searched();
+        memory.fill(0xa5).expect("there is room");
+        assert_eq!((memory.ledger(), memory.faults_since(0).expect("none").newest), (None, 0));
+        let file = memory.file.file();
+        let ledger = LEDGER + 3 * MOVE_UNIT;
+        file.write_all_at(&[0; 4096], ledger).expect("there is room");
+        file.write_all_at(&LEDGER_MAGIC.to_le_bytes(), LEDGER + 4096).expect("there is room");
+        assert_eq!(memory.ledger(), None, "a magic number where no ledger can be");
+        file.write_all_at(&LEDGER_MAGIC.to_le_bytes(), ledger).expect("there is room");
+        file.write_all_at(&[1], ledger + Phase::Entry.offset() as u64).expect("there is room");
+        assert_eq!(memory.ledger().map(|ledger| ledger.stamp(Phase::Entry)), Some(1));
+        file.write_all_at(&[2], fault_record(2) + 3 * MOVE_UNIT).expect("there is room");
+        assert_eq!(memory.faults_since(0).expect("readable").newest, 2);
     }
 
     #[test]

@@ -14,6 +14,8 @@ const EXAMPLES: [&str; 7] = ["hello", "echo", "sha256", "qr", "json", "wordcount
 /// The functions that attack the kernel.
 pub const HOSTILE: [&str; 8] = ["fault", "peek", "instruction", "badcall", "forge", "remember", "spin", "hog"];
 
+/// Functions of [`many`] on the disk of [`large_disk`]: an image of some 9 MB, which OVMF leaves no room for at 1 MiB.
+const LARGE: u32 = 2_000;
 /// Functions of [`many`] in the image of [`ten_thousand`].
 pub const MANY: u32 = 10_000;
 
@@ -38,6 +40,31 @@ pub fn measuring() -> &'static Path {
 /// The image with nothing but hello.
 pub fn hello() -> &'static Path {
     static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| build("hello.elf", ["functions/hello".to_owned()]));
+    &IMAGE
+}
+
+/// A disk with the image with nothing but hello.
+pub fn disk() -> &'static Path {
+    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
+        build("hello.img", ["functions/hello", "--format", "disk", "--append", "gw=10.0.2.2"].map(str::to_owned))
+    });
+    &IMAGE
+}
+
+/// An ISO with the image with nothing but hello.
+pub fn iso() -> &'static Path {
+    static IMAGE: LazyLock<PathBuf> =
+        LazyLock::new(|| build("hello.iso", ["functions/hello", "--format", "iso"].map(str::to_owned)));
+    &IMAGE
+}
+
+/// A disk with so many functions that firmware has taken memory where the image is linked.
+pub fn large_disk() -> &'static Path {
+    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folders = many::Folders::write(LARGE).expect("there is room");
+        let path = folders.path().to_str().expect("its name is ASCII").to_owned();
+        build("large.img", ["functions/hello".to_owned(), path, "--format".to_owned(), "disk".to_owned()])
+    });
     &IMAGE
 }
 

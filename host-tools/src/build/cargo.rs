@@ -27,7 +27,7 @@ const PROFILE: [&str; 4] = [
     "profile.release.panic=\"abort\"",
 ];
 
-/// How kernel and loader are compiled. A CPU that translates code, as QEMU's does, takes time for each run of instructions up to
+/// How kernel and loaders are compiled. A CPU that translates code, as QEMU's does, takes time for each run of instructions up to
 /// a branch that it meets for the first time, and little for the instructions themselves: a boot is mostly that. So these
 /// ask LLVM for fewer branches on the way that code really goes. docs/boot.md says what they bring.
 const FEWER_BRANCHES: [&str; 7] = [
@@ -73,19 +73,29 @@ pub(super) fn functions<'a>(dirs: &[&'a Path], script: &Path, target_dir: &Path)
 
 /// Builds the loader and the kernel of the source tree and gives their executables.
 pub(super) fn loader_and_kernel(root: &Path, target_dir: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
-    let flags = FEWER_BRANCHES.map(|flag| format!("-Cllvm-args=-{flag}")).join("\x1f");
-    let mut cargo = cargo();
-    cargo
-        .current_dir(root)
-        // Nothing from the environment: their own build scripts say how they are linked.
-        .env("CARGO_ENCODED_RUSTFLAGS", flags)
-        .args(["build", "--release", "--target", TARGET, "-p", "mayfly-loader", "-p", "mayfly-kernel", "--target-dir"])
-        .arg(target_dir);
-    configure(&mut cargo, &SYMBOLS);
-    let executables = run(cargo, "building the kernel and its loader")?;
+    let packages = ["mayfly-loader", "mayfly-kernel"];
+    let executables = build_machine_side(root, target_dir, &packages, "building the kernel and its loader")?;
     let loader = read_executable(&executables, &root.join("loader/Cargo.toml"))?;
     let kernel = read_executable(&executables, &root.join("kernel/Cargo.toml"))?;
     Ok((loader, kernel))
+}
+
+/// Builds the loader for UEFI firmware and gives its executable.
+pub(super) fn uefi_loader(root: &Path, target_dir: &Path) -> Result<Vec<u8>> {
+    let executables = build_machine_side(root, target_dir, &["mayfly-loader-uefi"], "building the UEFI loader")?;
+    read_executable(&executables, &root.join("loader/uefi/Cargo.toml"))
+}
+
+/// Builds packages of the source tree that say themselves how they are linked.
+fn build_machine_side(root: &Path, target_dir: &Path, packages: &[&str], what: &str) -> Result<Executables> {
+    let flags = FEWER_BRANCHES.map(|flag| format!("-Cllvm-args=-{flag}")).join("\x1f");
+    let mut cargo = cargo();
+    // Nothing from the environment: their own build scripts say it.
+    cargo.current_dir(root).env("CARGO_ENCODED_RUSTFLAGS", flags);
+    cargo.args(["build", "--release", "--target", TARGET, "--target-dir"]).arg(target_dir);
+    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+    configure(&mut cargo, &SYMBOLS);
+    run(cargo, what)
 }
 
 /// What `cargo metadata` says about a workspace.

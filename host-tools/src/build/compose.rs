@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use mayfly_abi::boot::{
     BOOT_BLOCK, BOOT_MAGIC, BOOT_VERSION, BootBlock, DEVICES, KERNEL, KERNEL_END, KERNEL_MAP, KERNEL_STACK,
-    KERNEL_STACK_TOP, LOADER,
+    KERNEL_STACK_TOP, LEDGER, LOADER,
 };
 use mayfly_abi::image::Isolation;
 use mayfly_abi::wire::Wire;
@@ -66,6 +66,7 @@ pub fn compose(loader: &[u8], kernel: &[u8], functions: &[Function]) -> Result<V
     let mut mapped: Vec<Region> = kernel_loads.iter().map(region).collect();
     let mut read_only: Vec<Range<u64>> =
         mapped.iter().filter(|part| !part.write).map(|part| part.pages.clone()).collect();
+    mapped.push(Region { pages: BOOT_BLOCK..LEDGER + PAGE, write: true, execute: false });
     mapped.push(Region { pages: KERNEL_STACK..KERNEL_STACK_TOP, write: true, execute: false });
     read_only.push(bundle_pages.clone());
     let tables = tables::build(page_table, &mapped, &read_only);
@@ -82,12 +83,14 @@ pub fn compose(loader: &[u8], kernel: &[u8], functions: &[Function]) -> Result<V
         image_end: page_table + tables.len() as u64,
         command_line_address: 0,
         command_line_len: 0,
+        moved: 0,
     };
     let mut boot_block = vec![0; BootBlock::SIZE];
     boot.put(&mut boot_block);
 
     let mut loads = loader.loads(0);
-    loads.push(Load { memory_len: PAGE, ..Load::data(BOOT_BLOCK, true, boot_block) });
+    // With the ledger, so that it is zero at first whatever memory was before.
+    loads.push(Load { memory_len: LEDGER + PAGE - BOOT_BLOCK, ..Load::data(BOOT_BLOCK, true, boot_block) });
     loads.extend(kernel_loads);
     loads.push(Load::data(bundle_pages.start, false, bundle));
     loads.push(Load::data(page_table, true, tables));

@@ -3,7 +3,7 @@
 //! ```text
 //! 0            first 2 MiB as they are, for the loader; the kernel drops it
 //! DIRECT_MAP   4 GiB, writable, never executable, from DEVICES up uncached; the image's constants read-only
-//! KERNEL_MAP   the kernel's segments with their own rights, and its stack; nothing else
+//! KERNEL_MAP   the kernel's segments with their own rights, its stack, boot block and ledger; nothing else
 //! ```
 //! Nothing is open to ring 3. Accessed and dirty bits are set already, so that the CPU does not write them at boot.
 
@@ -138,9 +138,14 @@ mod tests {
 
     /// What the CPU finds for an address: the physical address, and the leaf's bits.
     fn walk(tables: &[u8], address: u64) -> Option<(u64, u64)> {
-        let mut table = BASE;
+        walk_at(tables, BASE, address)
+    }
+
+    /// The same in tables that lie elsewhere.
+    fn walk_at(tables: &[u8], base: u64, address: u64) -> Option<(u64, u64)> {
+        let mut table = base;
         for level in 0..4 {
-            let at = (table - BASE) as usize + slot(address, level) * 8;
+            let at = (table - base) as usize + slot(address, level) * 8;
             let entry = u64::from_le_bytes(tables[at..at + 8].try_into().expect("eight bytes"));
             if entry & PRESENT == 0 {
                 return None;
@@ -203,6 +208,56 @@ mod tests {
         let tables = sample();
         assert_eq!(walk(&tables, 0x10_0000).map(|(physical, _)| physical), Some(0x10_0000));
         assert_eq!(walk(&tables, LARGE_PAGE), None);
+    }
+
+    /// The tables as the UEFI loader changes them.
+    fn moved(by: u64, jump: u64) -> Vec<u8> {
+        let words = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+        let mut tables: Vec<[u64; ENTRIES]> = sample()
+            .chunks(ENTRIES_LEN)
+            .map(|table| std::array::from_fn(|at| words(&table[8 * at..8 * at + 8])))
+            .collect();
+        mayfly_loader_uefi::tables::relocate(&mut tables, BASE, by, jump).expect("as they are built");
+        tables.into_iter().flatten().flat_map(u64::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn a_moved_image_has_the_tables_that_would_have_been_built_for_its_place() {
+        for units in [0, 1, 2, 3, 511, 1000, 1530] {
+            let by = units * LARGE_PAGE;
+            let tables = moved(by, 0x1234_5678);
+            let (text, data) = (TEXT.start + by..TEXT.end + by, DATA.start + by..DATA.end + by);
+            let bundle = BUNDLE.start + by..BUNDLE.end + by;
+            for page in (0..DIRECT_MAP_LEN).step_by(PAGE as usize) {
+                let (physical, bits) = walk_at(&tables, BASE + by, DIRECT_MAP + page).expect("mapped");
+                let expected = match page {
+                    _ if text.contains(&page) || bundle.contains(&page) => READ_ONLY,
+                    DEVICES.. => DEVICE,
+                    _ => READ_WRITE,
+                };
+                assert_eq!((physical, bits & !LARGE), (page, expected), "{page:#x}, moved by {by:#x}");
+            }
+            for page in (0..2 * LARGE_PAGE).step_by(PAGE as usize) {
+                let expected = if text.contains(&(page + by)) {
+                    Some((page + by, PRESENT | ACCESSED))
+                } else if data.contains(&(page + by)) {
+                    Some((page + by, READ_WRITE))
+                } else {
+                    None
+                };
+                assert_eq!(walk_at(&tables, BASE + by, KERNEL_MAP + page), expected, "{page:#x}, moved by {by:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_way_out_of_the_firmware_is_shown_where_it_is_and_can_be_run() {
+        for jump in [0x7e12_3456, 0x10_0100, 0x1_2345_6789, (512 << 30) - 1] {
+            for by in [0, LARGE_PAGE] {
+                let (physical, bits) = walk_at(&moved(by, jump), BASE + by, jump).expect("mapped");
+                assert_eq!((physical, bits & NO_EXECUTE), (jump, 0), "{jump:#x}");
+            }
+        }
     }
 
     #[test]

@@ -22,10 +22,11 @@ enum Key {
     HoldFaults,
     VerifyReset,
     Device,
+    ZeroedRam,
 }
 
 /// The form of a word with each key, as [`scan`] reads it.
-const KEYS: [(&[u8], Key); 7] = [
+const KEYS: [(&[u8], Key); 8] = [
     (b"ip=D.D.D.D/D", Key::Address),
     (b"gw=D.D.D.D", Key::Gateway),
     (b"tsc_hz=D", Key::TscHz),
@@ -33,6 +34,7 @@ const KEYS: [(&[u8], Key); 7] = [
     (b"hold_faults=D", Key::HoldFaults),
     (b"verify_reset=D", Key::VerifyReset),
     (b"virtio_mmio.device=U@0xH:D", Key::Device),
+    (b"ram=zero", Key::ZeroedRam),
 ];
 
 /// What the command line says. A key that appears twice counts as its last good value.
@@ -50,6 +52,8 @@ pub struct CommandLine {
     pub hold_faults: bool,
     /// `verify_reset=1`: compare every domain with its template after it was reset, and panic on a difference.
     pub verify_reset: bool,
+    /// `ram=zero`: all memory is zero when the machine starts, so that none has to be cleared before its first use.
+    pub zeroed_ram: bool,
     devices: [Device; DEVICES_MAX],
     device_count: usize,
 }
@@ -132,6 +136,7 @@ impl CommandLine {
             Key::LapicHz => self.lapic_hz = Some(frequency(&numbers)?),
             Key::HoldFaults => self.hold_faults = switch(&numbers)?,
             Key::VerifyReset => self.verify_reset = switch(&numbers)?,
+            Key::ZeroedRam => self.zeroed_ram = true,
             Key::Device => {
                 let [size, address, irq, ..] = numbers;
                 // A device that wraps around the end of the address space is none.
@@ -158,7 +163,10 @@ fn word_len(text: &[u8]) -> usize {
 fn read(word: &[u8]) -> Result<(Numbers, Key), Why> {
     // One loop, of which the compiler must not make as many pieces of code as there are keys.
     for (form, key) in black_box(&KEYS[..]) {
-        if let Some(numbers) = scan(form, word) {
+        // Most words are told from most keys by their first letter.
+        if form[0] == word[0]
+            && let Some(numbers) = scan(form, word)
+        {
             return Ok((numbers, *key));
         }
     }
@@ -172,10 +180,10 @@ impl fmt::Display for Notice<'_> {
         write!(f, "command line: `{}` is ignored: ", self.word.escape_ascii())?;
         f.write_str(match self.why {
             Why::Unknown => "there is no such key; known are ip, gw, tsc_hz, lapic_hz, hold_faults, \
-                 verify_reset and virtio_mmio.device",
+                 verify_reset, ram and virtio_mmio.device",
             Why::BadValue => {
                 "its value is not of the key's form: ip=A.B.C.D/LEN, gw=A.B.C.D, tsc_hz=N, lapic_hz=N, hold_faults=0|1, \
-                 verify_reset=0|1, virtio_mmio.device=SIZE@0xADDRESS:IRQ"
+                 verify_reset=0|1, ram=zero, virtio_mmio.device=SIZE@0xADDRESS:IRQ"
             }
             Why::TooManyDevices => "only the first eight devices are used",
         })

@@ -32,6 +32,15 @@ fn an_empty_line_says_nothing() {
 }
 
 #[test]
+fn memory_is_taken_for_zero_only_if_the_line_says_so() {
+    assert!(parse("ram=zero").0.zeroed_ram);
+    for other in ["ram=", "ram=zeros", "ram=used"] {
+        let (parsed, notices) = parse(other);
+        assert_eq!((parsed.zeroed_ram, notices), (false, vec![(other.to_owned(), Why::BadValue)]));
+    }
+}
+
+#[test]
 fn sizes_may_have_a_unit() {
     let (parsed, notices) = parse("virtio_mmio.device=4K@0xd0000000:5 virtio_mmio.device=1M@0xD0001000:6");
     assert_eq!(notices, []);
@@ -119,7 +128,7 @@ fn a_notice_prints_one_line_whatever_the_word() {
     assert_eq!(
         printed[0],
         "command line: `f\\xff\\x7foo` is ignored: there is no such key; \
-         known are ip, gw, tsc_hz, lapic_hz, hold_faults, verify_reset and virtio_mmio.device"
+         known are ip, gw, tsc_hz, lapic_hz, hold_faults, verify_reset, ram and virtio_mmio.device"
     );
     assert!(printed[1].starts_with("command line: `tsc_hz=a` is ignored: its value is not of the key's form"));
 }

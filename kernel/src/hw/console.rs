@@ -1,5 +1,6 @@
-//! Where the kernel prints: QEMU's debug console if there is one, the first serial port otherwise.
+//! Where the kernel prints: QEMU's debug console if there is one, the first serial port and the screen otherwise.
 
+use super::screen;
 use core::fmt::{self, Write};
 use mayfly_abi::exit::CONSOLE_PORT;
 use x86_64::instructions::port::Port;
@@ -23,6 +24,9 @@ pub(crate) fn print(bytes: &[u8]) {
         } else {
             print_serial(byte);
         }
+    }
+    if !has_debug {
+        screen::print(bytes);
     }
 }
 

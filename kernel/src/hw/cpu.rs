@@ -130,6 +130,11 @@ pub(crate) fn announced_tsc_hz() -> Option<u64> {
     (hz != 0).then_some(hz)
 }
 
+/// Whether a page can be a gibibyte (SDM 3A 4.1.4).
+pub(crate) fn has_pages_of_a_gibibyte() -> bool {
+    __cpuid_count(0x8000_0001, 0).edx & 1 << 26 != 0
+}
+
 /// Where the direct map shows a physical address.
 pub(crate) const fn direct(physical: u64) -> u64 {
     DIRECT_MAP + physical

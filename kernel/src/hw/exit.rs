@@ -1,7 +1,7 @@
 //! The end of the machine: by a code that the host understands, and a panic that says what it knows.
 
 use super::console::say;
-use super::{cpu, entry};
+use super::{cpu, entry, screen};
 use core::arch::asm;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +33,7 @@ fn panic(info: &PanicInfo) -> ! {
     let (stack, frame): (u64, u64);
     // SAFETY: reads two registers.
     unsafe { asm!("mov {}, rsp", "mov {}, rbp", out(reg) stack, out(reg) frame, options(nomem, nostack)) };
+    screen::clear();
     say!("mayfly: kernel panic: {info}");
     say!(
         "  rsp {stack:#x} rbp {frame:#x} cr2 {:#x} cr3 {:#x} tsc {}",

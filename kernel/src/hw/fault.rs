@@ -1,6 +1,6 @@
 //! The fault ring: records that the host reads from outside, and its word that it has. docs/ledger.md
 
-use super::cpu::direct;
+use super::boot::linked;
 use core::ptr::NonNull;
 use mayfly_abi::fault::{FAULT_SEEN, FaultRecord, fault_record};
 use mayfly_abi::wire::Wire;
@@ -8,9 +8,9 @@ use volatile::VolatilePtr;
 
 const WORDS: usize = FaultRecord::SIZE / 8;
 
-fn word(physical: u64) -> VolatilePtr<'static, u64> {
+fn word(address: u64) -> VolatilePtr<'static, u64> {
     // SAFETY: the ring and the host's word lie in the ledger's page, which is mapped, and to which nothing refers.
-    unsafe { VolatilePtr::new(NonNull::new_unchecked(direct(physical) as *mut u64)) }
+    unsafe { VolatilePtr::new(NonNull::new_unchecked(linked(address) as *mut u64)) }
 }
 
 /// Puts a record into its place in the ring.

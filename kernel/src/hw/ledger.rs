@@ -1,6 +1,7 @@
 //! The ledger page: time stamps and counters that the host reads from outside. docs/ledger.md
 
-use super::cpu::{direct, ticks};
+use super::boot::linked;
+use super::cpu::ticks;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 use mayfly_abi::boot::LEDGER;
@@ -9,7 +10,7 @@ use volatile::VolatilePtr;
 
 /// One of the ledger's words.
 fn word(offset: usize) -> VolatilePtr<'static, u64> {
-    let address = (direct(LEDGER) + offset as u64) as *mut u64;
+    let address = (linked(LEDGER) + offset as u64) as *mut u64;
     // SAFETY: the ledger page is mapped, nothing else refers to it, and every field of it is an aligned word.
     unsafe { VolatilePtr::new(NonNull::new_unchecked(address)) }
 }

@@ -15,6 +15,7 @@ pub(crate) mod ledger;
 pub(crate) mod memory;
 pub(crate) mod nic;
 pub(crate) mod random;
+pub(crate) mod screen;
 pub(crate) mod tables;
 pub(crate) mod traps;
 pub(crate) mod virtio;

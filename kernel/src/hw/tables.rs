@@ -3,11 +3,11 @@
 //! Everything a domain maps lies in the first GiB, so a domain has one table of each upper level, and one lowest-level
 //! table for each 2 MiB that it uses.
 
+use super::boot;
 use super::cpu::{self, direct};
 use super::memory::{Frame, Page};
 use alloc::vec::Vec;
 use mayfly_abi::PAGE;
-use mayfly_abi::boot::{BOOT_BLOCK, BootBlock};
 use mayfly_abi::domain::USER_END;
 use x86_64::structures::paging::PageTableFlags as Flags;
 
@@ -226,8 +226,7 @@ fn third_entry(table: &Table) -> u64 {
 
 /// Physical address of the top table that the image brought.
 fn boot_root() -> u64 {
-    // SAFETY: the boot block is mapped and only read.
-    unsafe { (*(direct(BOOT_BLOCK) as *const BootBlock)).page_table }
+    boot::block().page_table
 }
 
 fn boot_top() -> *mut u64 {
@@ -237,6 +236,42 @@ fn boot_top() -> *mut u64 {
 fn kernel_entry(slot: usize) -> u64 {
     // SAFETY: the table has 512 entries and is never handed out.
     unsafe { boot_top().add(slot).read() }
+}
+
+/// Shows large pages of physical memory in the direct map: from `start` up to `end`, which are multiples of [`SPAN`] below
+/// `DIRECT_MAP_MAX`, or up to where `table` has no page for another table. Gives where that was.
+///
+/// What was shown there already keeps its table. The caller flushes, if anything was.
+pub(super) fn show(start: u64, end: u64, flags: Flags, mut table: impl FnMut() -> Option<Frame>) -> u64 {
+    const GIB: u64 = 1 << 30;
+    let bits =
+        flags.union(Flags::HUGE_PAGE | Flags::PRESENT | Flags::ACCESSED | Flags::DIRTY | Flags::NO_EXECUTE).bits();
+    let huge = cpu::has_pages_of_a_gibibyte();
+    let third = direct(kernel_entry(KERNEL_SLOTS[0]) & ADDRESS) as *mut u64;
+    let mut at = start;
+    while at < end {
+        // SAFETY: the third table of the direct map has 512 entries, and it and the tables that it points to are never
+        // handed out. They are shared by all domains, but none runs, and what they map is nobody's yet.
+        unsafe {
+            let entry = third.add((at / GIB) as usize);
+            if huge && entry.read() == 0 && at.is_multiple_of(GIB) && end - at >= GIB {
+                entry.write(at | bits);
+                at += GIB;
+                continue;
+            }
+            if entry.read() == 0 {
+                let Some(frame) = table() else { break };
+                entry.write(frame.physical() | (Flags::PRESENT | Flags::WRITABLE).bits());
+                core::mem::forget(frame);
+            }
+            if entry.read() & Flags::HUGE_PAGE.bits() == 0 {
+                let second = direct(entry.read() & ADDRESS) as *mut u64;
+                second.add(slot(at, SPAN)).write(at | bits);
+            }
+        }
+        at += SPAN;
+    }
+    at
 }
 
 /// Takes the loader's identity map away, so that address 0 faults in the kernel too.

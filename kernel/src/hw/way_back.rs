@@ -4,11 +4,11 @@
 //! which `call far` would lead as well: and QEMU's TCG before 9.1 pushes the return address of one with ring 0's rights,
 //! wherever the function's RSP points. So there is no such segment, and three instructions in ring 3 do the rest.
 
+use super::boot;
 use super::entry::Context;
 use core::arch::global_asm;
 use core::mem::offset_of;
 use core::ptr::{addr_of, addr_of_mut};
-use mayfly_abi::boot::KERNEL_MAP;
 use mayfly_abi::domain::WAY_BACK;
 
 /// Room for the instructions.
@@ -56,7 +56,7 @@ pub(super) fn init() {
 
 /// Physical address of the page.
 pub(super) fn physical() -> u64 {
-    addr_of!(PAGE) as u64 - KERNEL_MAP
+    boot::physical(addr_of!(PAGE))
 }
 
 /// A function that was stopped on its way back has to take it again: as if it had not begun.

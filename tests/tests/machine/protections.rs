@@ -1,15 +1,12 @@
 //! Protections that no function can ask about, because they protect the kernel from itself: read from the CPU by QEMU's
 //! monitor.
 
-use std::io::{Read, Write};
 use std::ops::RangeInclusive;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::{fs, process, thread};
+use std::thread;
 
 use mayfly_abi::boot::{KERNEL_MAP, KERNEL_STACK, KERNEL_STACK_TOP};
 use mayfly_qemu::{Launch, MachineType};
-use mayfly_tests::{Connection, Guest, Request, images};
+use mayfly_tests::{Connection, Guest, Monitor, Request, images};
 
 /// Bits of the flags register that a function must not bring into the kernel: trap, interrupt, direction, nested task,
 /// alignment check.
@@ -19,54 +16,17 @@ const STACK: RangeInclusive<u64> = KERNEL_MAP + KERNEL_STACK..=KERNEL_MAP + KERN
 /// Interrupts.
 const IF: u64 = 1 << 9;
 
-/// QEMU's monitor.
-struct Monitor(UnixStream);
+/// A machine with a monitor.
+fn boot() -> (Guest, Monitor) {
+    Monitor::boot(MachineType::all()[0].clone(), Launch::new(images::all()), Guest::serving)
+}
 
-impl Monitor {
-    /// A machine with a monitor.
-    fn boot() -> (Guest, Self) {
-        let path = images::place(&format!("monitor-{}", process::id()));
-        let mut machine = MachineType::all()[0].clone();
-        let option = machine.arguments.iter().position(|argument| argument == "-monitor").expect("it has one");
-        machine.arguments[option + 1] = format!("unix:{},server=on,wait=off", path.display());
-        let guest = Guest::serving(Launch::new(images::all()).machine(Box::leak(Box::new(machine))));
-        let monitor = Self::open(&path);
-        (guest, monitor)
-    }
-
-    fn open(path: &Path) -> Self {
-        let stream = UnixStream::connect(path).expect("QEMU listens");
-        fs::remove_file(path).expect("QEMU has made it");
-        let mut monitor = Self(stream);
-        monitor.read();
-        monitor
-    }
-
-    /// What the monitor answers.
-    fn ask(&mut self, command: &str) -> String {
-        self.0.write_all(format!("{command}\n").as_bytes()).expect("the monitor reads");
-        self.read()
-    }
-
-    /// Up to the next prompt.
-    fn read(&mut self) -> String {
-        let mut bytes = Vec::new();
-        while !bytes.ends_with(b"\n(qemu) ") {
-            let mut piece = [0; 4096];
-            let len = self.0.read(&mut piece).expect("the monitor answers");
-            assert!(len > 0, "the monitor ended");
-            bytes.extend_from_slice(&piece[..len]);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    /// The CPU's registers between two instructions.
-    fn registers(&mut self) -> Registers {
-        self.ask("stop");
-        let registers = Registers(self.ask("info registers"));
-        self.ask("cont");
-        registers
-    }
+/// The CPU's registers between two instructions.
+fn registers(monitor: &mut Monitor) -> Registers {
+    monitor.ask("stop");
+    let registers = Registers(monitor.ask("info registers"));
+    monitor.ask("cont");
+    registers
 }
 
 /// As the monitor prints them.
@@ -93,9 +53,9 @@ impl Registers {
 
 #[test]
 fn the_cpus_protections_are_on_and_its_conveniences_off() {
-    let (guest, mut monitor) = Monitor::boot();
+    let (guest, mut monitor) = boot();
     guest.expect_hello();
-    let registers = monitor.registers();
+    let registers = registers(&mut monitor);
     for (register, bit, name) in [
         ("CR0", 16, "WP: the kernel writes no page that is read-only"),
         ("CR0", 31, "PG: paging"),
@@ -117,7 +77,7 @@ fn the_cpus_protections_are_on_and_its_conveniences_off() {
 
 #[test]
 fn nothing_is_mapped_at_address_zero_in_the_kernel() {
-    let (_guest, mut monitor) = Monitor::boot();
+    let (_guest, mut monitor) = boot();
     for address in ["0x0", "0x1000", "0x100000"] {
         let answer = monitor.ask(&format!("gva2gpa {address}"));
         assert!(answer.contains("Unmapped"), "{address} is mapped in the kernel: {answer}");
@@ -126,17 +86,17 @@ fn nothing_is_mapped_at_address_zero_in_the_kernel() {
 
 #[test]
 fn no_flag_of_a_function_comes_into_the_kernel() {
-    let (guest, mut monitor) = Monitor::boot();
+    let (guest, mut monitor) = boot();
     // By calls: looked at while it makes them.
     let seen =
-        while_asking(guest.connect_and_ask(), "/spin/calls-with-odd-flags", || monitor.registers().kernel_flags());
+        while_asking(guest.connect_and_ask(), "/spin/calls-with-odd-flags", || registers(&mut monitor).kernel_flags());
     assert!(seen.len() > 10, "only {} looks found the kernel running", seen.len());
     for flags in seen {
         assert!(flags == 0, "after a call the kernel runs with flags {flags:#x}");
     }
     // By interrupts, the last of which ends the function: the flags stay until the next one begins.
     assert_eq!(guest.ask(&Request::get("/spin/odd-flags")).status, 504);
-    let flags = (0..).find_map(|_| monitor.registers().kernel_flags()).expect("the function is over");
+    let flags = (0..).find_map(|_| registers(&mut monitor).kernel_flags()).expect("the function is over");
     assert!(flags == 0, "after an interrupt the kernel runs with flags {flags:#x}");
 }
 
