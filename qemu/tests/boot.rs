@@ -143,11 +143,39 @@ fn bad_input_gets_an_error_of_its_own() {
 #[test]
 fn a_line_that_qemu_refuses_ends_with_qemus_own_words() {
     let not_an_elf = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("text.elf");
-    fs::write(&not_an_elf, "this is no ELF").expect("the target directory can be written");
+    fs::write(&not_an_elf, "\x7fELF, and no more").expect("the target directory can be written");
     let mut machine = Launch::new(not_an_elf).start().unwrap_or_else(|error| panic!("{error}"));
     let ending = ending(&mut machine);
     assert_eq!(ending, Ending::Status(1));
     assert!(machine.ended(ending).to_string().contains("--- QEMU's messages"), "{}", machine.report());
+}
+
+#[test]
+fn a_machine_is_not_given_what_it_does_not_boot() {
+    let text = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no-elf.img");
+    fs::write(&text, "no").expect("the target directory can be written");
+    let refusal = |machine: &str, image: PathBuf| {
+        let mut machine = MachineType::named(machine).expect("it is there").clone();
+        // Whether there is firmware here does not matter.
+        machine.firmware = None;
+        let machine = Box::leak(Box::new(machine));
+        Launch::new(image).machine(machine).start().expect_err("it does not boot that").to_string()
+    };
+    let error = refusal("microvm", text);
+    assert!(error.contains("not what the machine microvm boots: build it with `mayfly build --format elf`"), "{error}");
+    for (machine, format) in [("uefi-usb", "disk"), ("bios-cd", "iso")] {
+        let error = refusal(machine, image("an-elf", &Guest::new()));
+        assert!(error.contains(&format!("`mayfly build --format {format}`")), "{error}");
+    }
+}
+
+#[test]
+fn a_machine_without_its_firmware_says_what_to_install() {
+    let mut machine = MachineType::named("uefi-usb").expect("it is there").clone();
+    machine.firmware.as_mut().expect("it has some").file = PathBuf::from("/no/such.fd");
+    let launch = Launch::new("x").machine(Box::leak(Box::new(machine)));
+    let error = launch.start().expect_err("there is none").to_string();
+    assert!(error.contains("/no/such.fd cannot be read") && error.contains("apt-get install ovmf"), "{error}");
 }
 
 #[test]
