@@ -26,9 +26,12 @@ pub struct Launch {
     image: PathBuf,
     machine: &'static MachineType,
     accelerator: Accelerator,
+    cpu: Option<String>,
     memory_mib: u32,
     port: u16,
     network: bool,
+    nic: Option<String>,
+    exit_device: bool,
     tap: Option<String>,
     wire: Option<Impairments>,
     capture: Option<PathBuf>,
@@ -46,9 +49,12 @@ impl Launch {
             image: image.into(),
             machine: &MachineType::all()[0],
             accelerator: Accelerator::Tcg,
+            cpu: None,
             memory_mib: 64,
             port: 0,
             network: true,
+            nic: None,
+            exit_device: true,
             tap: None,
             wire: None,
             capture: None,
@@ -74,6 +80,13 @@ impl Launch {
         self
     }
 
+    /// Another processor than the machine's, as QEMU's `-cpu` names it.
+    #[must_use]
+    pub fn cpu(mut self, cpu: impl Into<String>) -> Self {
+        self.cpu = Some(cpu.into());
+        self
+    }
+
     /// Guest memory in MiB.
     #[must_use]
     pub fn memory_mib(mut self, memory_mib: u32) -> Self {
@@ -92,6 +105,20 @@ impl Launch {
     #[must_use]
     pub fn without_network(mut self) -> Self {
         self.network = false;
+        self
+    }
+
+    /// Another of the machine's network cards than its first, by name.
+    #[must_use]
+    pub fn nic(mut self, name: impl Into<String>) -> Self {
+        self.nic = Some(name.into());
+        self
+    }
+
+    /// No port to end QEMU by: the kernel has to switch the machine off as it would a real one.
+    #[must_use]
+    pub fn without_exit_device(mut self) -> Self {
+        self.exit_device = false;
         self
     }
 
@@ -162,6 +189,9 @@ impl Launch {
             0 if self.network => SocketAddrV4::new(Ipv4Addr::LOCALHOST, free_port()?),
             port => SocketAddrV4::new(Ipv4Addr::LOCALHOST, port),
         };
+        if let Some(name) = &self.nic {
+            self.machine.nic(name)?;
+        }
         let memory_path = scratch::fresh_path("ram");
         let command = self.command(&address.port().to_string(), &memory_path.to_string_lossy());
         Ok(Plan { launch: self, address, memory_path, command })
@@ -189,7 +219,7 @@ impl Launch {
         if self.icount {
             line.arg("-icount").arg("shift=0,sleep=on");
         }
-        line.arg("-cpu").arg(&self.machine.cpu);
+        line.arg("-cpu").arg(self.cpu.as_ref().unwrap_or(&self.machine.cpu));
         line.arg("-m").arg(format!("{memory}M"));
         // A shared file, so that the host reads the ledger from outside.
         line.arg("-object").arg(format!("memory-backend-file,id=ram,size={memory}M,mem-path={memory_path},share=on"));
@@ -198,7 +228,9 @@ impl Launch {
         }
         line.arg("-chardev").arg("stdio,id=console");
         line.arg("-device").arg(format!("isa-debugcon,iobase={CONSOLE_PORT:#x},chardev=console"));
-        line.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"));
+        if self.exit_device {
+            line.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"));
+        }
         if self.network {
             line.arg("-netdev").arg(match &self.tap {
                 Some(interface) => format!("tap,id=net,ifname={interface},script=no,downscript=no"),
@@ -208,7 +240,9 @@ impl Launch {
                 }
                 None => format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}"),
             });
-            line.arg("-device").arg(format!("{},netdev=net", self.machine.nic));
+            // `plan` has refused names that the machine does not know.
+            let nic = self.nic.as_deref().and_then(|name| self.machine.nic(name).ok()).unwrap_or(&self.machine.nic);
+            line.arg("-device").arg(format!("{nic},netdev=net"));
         }
         if let Some(port) = self.gdb {
             line.arg("-gdb").arg(format!("tcp:127.0.0.1:{port}")).arg("-S");
