@@ -31,12 +31,13 @@ pub struct Launch {
     port: u16,
     network: bool,
     nic: Option<String>,
-    exit_device: bool,
+    is_board: bool,
     tap: Option<String>,
     wire: Option<Impairments>,
     capture: Option<PathBuf>,
     static_address: bool,
     icount: bool,
+    untold_clock: bool,
     gdb: Option<u16>,
     monitored: bool,
     kernel_arguments: Vec<String>,
@@ -54,12 +55,13 @@ impl Launch {
             port: 0,
             network: true,
             nic: None,
-            exit_device: true,
+            is_board: false,
             tap: None,
             wire: None,
             capture: None,
             static_address: true,
             icount: false,
+            untold_clock: false,
             gdb: None,
             monitored: false,
             kernel_arguments: Vec::new(),
@@ -115,10 +117,10 @@ impl Launch {
         self
     }
 
-    /// No port to end QEMU by: the kernel has to switch the machine off as it would a real one.
+    /// As on a board: the kernel prints on a serial port, and has to switch the machine off itself.
     #[must_use]
-    pub fn without_exit_device(mut self) -> Self {
-        self.exit_device = false;
+    pub fn like_a_board(mut self) -> Self {
+        self.is_board = true;
         self
     }
 
@@ -158,6 +160,13 @@ impl Launch {
     #[must_use]
     pub fn icount(mut self) -> Self {
         self.icount = true;
+        self
+    }
+
+    /// Does not tell the kernel how fast its clock runs: it has to find out.
+    #[must_use]
+    pub fn untold_clock(mut self) -> Self {
+        self.untold_clock = true;
         self
     }
 
@@ -227,8 +236,10 @@ impl Launch {
             line.arg(argument);
         }
         line.arg("-chardev").arg("stdio,id=console");
-        line.arg("-device").arg(format!("isa-debugcon,iobase={CONSOLE_PORT:#x},chardev=console"));
-        if self.exit_device {
+        if self.is_board {
+            line.arg("-device").arg("isa-serial,chardev=console");
+        } else {
+            line.arg("-device").arg(format!("isa-debugcon,iobase={CONSOLE_PORT:#x},chardev=console"));
             line.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"));
         }
         if self.network {
@@ -264,7 +275,7 @@ impl Launch {
         if self.static_address {
             words.push(format!("ip={GUEST_ADDRESS}/24 gw={GATEWAY}"));
         }
-        if let Some(hz) = if self.icount { Some(ICOUNT_HZ) } else { tsc_hz() } {
+        if let Some(hz) = if self.icount { Some(ICOUNT_HZ) } else { tsc_hz() }.filter(|_| !self.untold_clock) {
             words.push(format!("tsc_hz={hz}"));
         }
         words.extend(self.kernel_arguments.iter().cloned());
@@ -374,8 +385,11 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_not_on_the_command_line() {
-        let line = words(Launch::new("x").without_network().dhcp().kernel_argument("key=value"));
-        assert!(!line.contains("netdev") && !line.contains("ip=") && !line.contains("-gdb"), "{line}");
+        let launch = Launch::new("x").without_network().like_a_board().dhcp().untold_clock();
+        let line = words(launch.kernel_argument("key=value"));
+        for absent in ["netdev", "isa-debug", "ip=", "tsc_hz=", "-gdb"] {
+            assert!(!line.contains(absent), "{line}");
+        }
         assert!(line.contains("key=value"), "{line}");
     }
 
@@ -394,6 +408,17 @@ mod tests {
             assert!(line.contains("-netdev stream,id=net,server=off,addr.type=unix,addr.path=/ram.wire "), "{line}");
             assert!(line.contains("-device virtio-net-device,netdev=net") && !line.contains("hostfwd"), "{line}");
         }
+    }
+
+    #[test]
+    fn another_machine_card_and_processor_take_the_place_of_the_usual() {
+        let q35 = MachineType::named("q35").expect("it is there");
+        let line = words(Launch::new("x").machine(q35).nic("e1000e").cpu("qemu64"));
+        for part in ["-M q35,vmport=off,memory-backend=ram", "-cpu qemu64 ", "-device e1000e,romfile=,netdev=net "] {
+            assert!(line.contains(part), "{line}");
+        }
+        let error = Launch::new("x").nic("e1000e").plan().expect_err("microvm has none").to_string();
+        assert!(error.contains("choose one of virtio-net-device"), "{error}");
     }
 
     #[test]
