@@ -25,8 +25,8 @@ impl Rate {
     pub const MAX_HZ: u64 = 1 << 40;
 
     /// A counter of `hz` ticks a second. `None` outside [`Rate::MIN_HZ`] to [`Rate::MAX_HZ`].
-    pub fn new(hz: u64) -> Option<Self> {
-        if !(Self::MIN_HZ..=Self::MAX_HZ).contains(&hz) {
+    pub const fn new(hz: u64) -> Option<Self> {
+        if hz < Self::MIN_HZ || hz > Self::MAX_HZ {
             return None;
         }
         // The shift that keeps all of `hz` and as much of the quotient as 64 bits can.

@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod acpi;
 pub mod call;
 pub mod claim;
 pub mod clock;
@@ -17,6 +18,7 @@ pub mod fault;
 pub mod http;
 pub mod image;
 pub mod outcome;
+pub mod pci;
 pub mod recency;
 pub mod schedule;
 pub mod tcp;
