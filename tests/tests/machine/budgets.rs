@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mayfly_abi::ledger::Phase;
-use mayfly_qemu::Launch;
+use mayfly_qemu::{Launch, MachineType};
 use mayfly_tests::{Connection, Guest, Request, images};
 
 /// Most that a figure may differ from its budget, in percent of it.
@@ -38,6 +38,19 @@ fn expect_budget(key: &str, measured: u64) {
 fn booting_takes_as_many_instructions_as_budgeted() {
     let stamps = Guest::counting(images::all()).ledger().expect("it serves").stamps;
     expect_budget("listening", stamps[Phase::Listening as usize] - stamps[Phase::Entry as usize]);
+}
+
+#[test]
+fn booting_with_pci_and_firmware_tables_takes_as_few_instructions_as_budgeted() {
+    let q35 = MachineType::named("q35").unwrap_or_else(|error| panic!("{error}"));
+    let most = budget("limits", "listening_q35");
+    for nic in ["virtio-net-pci", "e1000", "e1000e"] {
+        let guest = Guest::counting_on(Launch::new(images::all()).machine(q35).nic(nic));
+        let stamps = guest.ledger().expect("it serves").stamps;
+        let took = stamps[Phase::Listening as usize] - stamps[Phase::Entry as usize];
+        println!("listening on q35 with {nic}: {took} instructions");
+        assert!(took <= most, "{nic}: {took} instructions, and {most} are allowed");
+    }
 }
 
 #[test]
