@@ -4,6 +4,7 @@
 //! each target holds true.
 #![forbid(unsafe_code)]
 
+pub mod acpi;
 pub mod call;
 pub mod domain;
 pub mod http;
@@ -18,7 +19,8 @@ pub mod tcp;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target, by the name of its corpus.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
+    ("acpi", acpi::run),
     ("call", call::run),
     ("domain", domain::run),
     ("http", http::run),

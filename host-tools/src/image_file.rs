@@ -147,7 +147,8 @@ impl ImageFile {
         if checksum(&bundle[BundleHeader::SIZE..]) != header.content_checksum {
             return Err(Damage::Contents);
         }
-        let sections = executable.segments.iter().map(|segment| Section::new(segment, &boot)).collect();
+        let mut sections: Vec<_> = executable.segments.iter().map(|segment| Section::new(segment, &boot)).collect();
+        sections.dedup_by(|next, section| section.takes_in(next));
         let (file_len, contents) = (bytes.len() as u64, bundle.to_vec());
         Ok(Self { file_len, entry, sections, boot, bundle: header, isolation, functions, contents })
     }
@@ -165,7 +166,7 @@ impl Section {
             ..BOOT_BLOCK => "loader",
             BOOT_BLOCK => "boot block",
             address if address == boot.bundle_address => "bundle",
-            address if address == boot.page_table => "page tables",
+            address if address >= boot.page_table => "page tables",
             _ => "kernel",
         };
         Self {
@@ -176,6 +177,19 @@ impl Section {
             write: segment.write,
             execute: segment.execute,
         }
+    }
+}
+
+impl Section {
+    /// Makes one of two if `next` goes on where this ends and is the same otherwise: each page table is a segment.
+    fn takes_in(&mut self, next: &Self) -> bool {
+        let goes_on = self.name == next.name && next.address == self.address + self.memory_len;
+        let is_same = goes_on && (self.write, self.execute) == (next.write, next.execute);
+        if is_same {
+            self.memory_len += next.memory_len;
+            self.file_len += next.file_len;
+        }
+        is_same
     }
 }
 

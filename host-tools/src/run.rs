@@ -41,6 +41,15 @@ pub struct Args {
     /// TCP port on 127.0.0.1 to serve on; 0 picks a free one.
     #[arg(long, value_name = "N", default_value_t = 8080)]
     port: u16,
+    /// Machine that QEMU emulates: microvm, pc or q35.
+    #[arg(long, value_name = "NAME", default_value = "microvm", value_parser = MachineType::named)]
+    machine: &'static MachineType,
+    /// Network card, if it is not the machine's first: e1000 on pc and q35, e1000e on q35.
+    #[arg(long, value_name = "NAME")]
+    nic: Option<String>,
+    /// Processor that QEMU emulates, such as qemu64, if it is not the machine's.
+    #[arg(long, value_name = "NAME")]
+    cpu: Option<String>,
     /// Memory of the machine, such as 64M or 1G.
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = mebibytes)]
     memory: u32,
@@ -78,6 +87,13 @@ pub fn main(args: Args) -> Result<ExitCode> {
     check_memory(image.boot.image_end, args.memory)?;
     let verdict = accelerator::choose(args.accel)?;
     let mut launch = Launch::new(&args.image).memory_mib(args.memory).port(args.port).accelerator(verdict.accelerator);
+    launch = launch.machine(args.machine);
+    if let Some(name) = args.nic {
+        launch = launch.nic(name);
+    }
+    if let Some(name) = args.cpu {
+        launch = launch.cpu(name);
+    }
     if args.gdb {
         launch = launch.gdb(GDB_PORT);
     }
@@ -110,7 +126,7 @@ pub fn main(args: Args) -> Result<ExitCode> {
     if image.isolation == Isolation::None {
         println!("UNSAFE: this image has isolation `none`: its functions reach everything. Use it to measure only.");
     }
-    println!("{}, {} MiB, QEMU has process id {}", MachineType::all()[0].name, args.memory, machine.pid());
+    println!("{}, {} MiB, QEMU has process id {}", args.machine.name, args.memory, machine.pid());
     let few = Few::of(&image.functions);
     for function in few.shown {
         println!("http://127.0.0.1:{}/{}", machine.port(), text(&function.route));

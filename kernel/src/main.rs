@@ -22,7 +22,6 @@ use catalog::Catalog;
 use executor::Executor;
 use hw::console::say;
 use hw::exit::refuse;
-use hw::virtio::Unusable;
 use mayfly_abi::boot::{DIRECT_MAP, KERNEL_STACK, KERNEL_STACK_TOP};
 use mayfly_abi::ledger::Phase;
 use mayfly_core::command_line::CommandLine;
@@ -54,17 +53,10 @@ fn main(boot: &'static mut BootInfo) -> ! {
     let Some(bundle) = hw::boot::bundle(boot) else { refuse("the loader found no bundle; build the image again") };
     let image = Image::open(bundle).unwrap_or_else(|error| refuse(error));
     let isolation = hw::isolation::choose(image.isolation).unwrap_or_else(|why| refuse(why));
-    let nic = hw::nic::init(line.devices(), &memory, &traps).unwrap_or_else(|why| {
-        refuse(match why {
-            Unusable::Absent => {
-                "there is no network card; add `-device virtio-net-device,netdev=…` or name it by virtio_mmio.device="
-            }
-            Unusable::Legacy => {
-                "the network card is of the kind before virtio 1.0; add `-global virtio-mmio.force-legacy=false`"
-            }
-            Unusable::Refused => "the network card does not work with this driver: too few queue entries or features",
-        })
-    });
+    if line.devices().is_empty() {
+        hw::platform::init(boot);
+    }
+    let nic = hw::nic::init(line.devices(), &memory, &traps).unwrap_or_else(|why| refuse(why));
     hw::ledger::stamp_once(Phase::Nic);
 
     let clock = clocks.settle();

@@ -29,6 +29,7 @@ pub(crate) struct Net {
     pub(crate) nic: Nic,
     /// Our address, once there is one.
     address: Option<Ipv4Cidr>,
+    gateway: Option<Ipv4Address>,
     local: Local,
     control: Option<Box<Control>>,
 }
@@ -37,10 +38,14 @@ impl Net {
     /// Takes an address (from the command line, else by DHCP) and tells the network about it.
     pub(crate) fn listen(nic: Nic, line: &CommandLine, _: &Settled) -> Self {
         let local = Local { hardware: EthernetAddress(nic.address()), address: Ipv4Address::UNSPECIFIED, port: PORT };
-        let mut net = Self { nic, address: None, local, control: None };
+        let mut net = Self { nic, address: None, gateway: None, local, control: None };
         match line.address {
             Some(address) => net.set_address(Ipv4Cidr::new(address.ip, address.prefix), line.gateway),
             None => net.control(None),
+        }
+        // A card that the command line does not name may have to be looked after from the start.
+        if line.devices().is_empty() {
+            net.control(None);
         }
         net.nic.flush();
         net
@@ -50,6 +55,7 @@ impl Net {
     /// of it too, for those that only listen to questions that they are asked.
     fn set_address(&mut self, address: Ipv4Cidr, gateway: Option<Ipv4Address>) {
         self.address = Some(address);
+        self.gateway = gateway;
         self.local.address = address.address();
         self.ask(address.address());
         if let Some(gateway) = gateway {
@@ -87,6 +93,12 @@ impl Net {
             Some(Lease::Lost) => {
                 self.address = None;
                 self.local.address = Ipv4Address::UNSPECIFIED;
+            }
+            Some(Lease::Unheard) => {
+                if let Some(address) = self.address {
+                    self.set_address(address, self.gateway);
+                    self.nic.flush();
+                }
             }
             None => {}
         }

@@ -73,6 +73,16 @@ pub enum Error {
         /// What the machine boots.
         format: &'static str,
     },
+    /// The machine does not come with such a card.
+    #[error("machine {machine} has no network card `{name}`: choose one of {known}")]
+    NoSuchNic {
+        /// The machine's name.
+        machine: String,
+        /// The card that was asked for.
+        name: String,
+        /// Those it has.
+        known: String,
+    },
     /// KVM was asked for and cannot be had.
     #[error("/dev/kvm cannot be opened ({source}): use --accel tcg, or get access to it")]
     NoKvm {

@@ -31,19 +31,22 @@ pub struct Launch {
     image: PathBuf,
     machine: &'static MachineType,
     accelerator: Accelerator,
+    cpu: Option<String>,
     memory_mib: u32,
     port: u16,
     network: bool,
+    nic: Option<String>,
+    is_board: bool,
     tap: Option<String>,
     wire: Option<Impairments>,
     capture: Option<PathBuf>,
     static_address: bool,
     icount: bool,
+    untold_clock: bool,
     gdb: Option<u16>,
     monitored: bool,
     traced: bool,
     used_memory: bool,
-    debug_devices: bool,
     kernel_arguments: Vec<String>,
 }
 
@@ -54,19 +57,22 @@ impl Launch {
             image: image.into(),
             machine: &MachineType::all()[0],
             accelerator: Accelerator::Tcg,
+            cpu: None,
             memory_mib: 64,
             port: 0,
             network: true,
+            nic: None,
+            is_board: false,
             tap: None,
             wire: None,
             capture: None,
             static_address: true,
             icount: false,
+            untold_clock: false,
             gdb: None,
             monitored: false,
             traced: false,
             used_memory: false,
-            debug_devices: true,
             kernel_arguments: Vec::new(),
         }
     }
@@ -82,6 +88,13 @@ impl Launch {
     #[must_use]
     pub fn accelerator(mut self, accelerator: Accelerator) -> Self {
         self.accelerator = accelerator;
+        self
+    }
+
+    /// Another processor than the machine's, as QEMU's `-cpu` names it.
+    #[must_use]
+    pub fn cpu(mut self, cpu: impl Into<String>) -> Self {
+        self.cpu = Some(cpu.into());
         self
     }
 
@@ -103,6 +116,20 @@ impl Launch {
     #[must_use]
     pub fn without_network(mut self) -> Self {
         self.network = false;
+        self
+    }
+
+    /// Another of the machine's network cards than its first, by name.
+    #[must_use]
+    pub fn nic(mut self, name: impl Into<String>) -> Self {
+        self.nic = Some(name.into());
+        self
+    }
+
+    /// As on a board: the kernel prints on a serial port, and has to switch the machine off itself.
+    #[must_use]
+    pub fn like_a_board(mut self) -> Self {
+        self.is_board = true;
         self
     }
 
@@ -145,6 +172,13 @@ impl Launch {
         self
     }
 
+    /// Does not tell the kernel how fast its clock runs: it has to find out.
+    #[must_use]
+    pub fn untold_clock(mut self) -> Self {
+        self.untold_clock = true;
+        self
+    }
+
     /// Waits for a debugger on this TCP port of 127.0.0.1 before the first instruction.
     #[must_use]
     pub fn gdb(mut self, port: u16) -> Self {
@@ -163,13 +197,6 @@ impl Launch {
     #[must_use]
     pub fn traced(mut self) -> Self {
         self.traced = true;
-        self
-    }
-
-    /// Neither QEMU's debug console nor its port that ends it, which real computers do not have.
-    #[must_use]
-    pub fn without_debug_devices(mut self) -> Self {
-        self.debug_devices = false;
         self
     }
 
@@ -195,6 +222,9 @@ impl Launch {
             0 if self.network => SocketAddrV4::new(Ipv4Addr::LOCALHOST, free_port()?),
             port => SocketAddrV4::new(Ipv4Addr::LOCALHOST, port),
         };
+        if let Some(name) = &self.nic {
+            self.machine.nic(name)?;
+        }
         let memory_path = scratch::fresh_path("ram");
         let command = self.command(&address.port().to_string(), &memory_path.to_string_lossy());
         Ok(Plan { launch: self, address, memory_path, command })
@@ -222,15 +252,17 @@ impl Launch {
         if self.icount {
             line.arg("-icount").arg("shift=0,sleep=on");
         }
-        line.arg("-cpu").arg(&self.machine.cpu);
+        line.arg("-cpu").arg(self.cpu.as_ref().unwrap_or(&self.machine.cpu));
         line.arg("-m").arg(format!("{memory}M"));
         // A shared file, so that the host reads the ledger from outside.
         line.arg("-object").arg(format!("memory-backend-file,id=ram,size={memory}M,mem-path={memory_path},share=on"));
         for argument in &self.machine.arguments {
             line.arg(argument);
         }
-        if self.debug_devices {
-            line.arg("-chardev").arg("stdio,id=console");
+        line.arg("-chardev").arg("stdio,id=console");
+        if self.is_board {
+            line.arg("-device").arg("isa-serial,chardev=console");
+        } else {
             line.arg("-device").arg(format!("isa-debugcon,iobase={CONSOLE_PORT:#x},chardev=console"));
             line.arg("-device").arg(format!("isa-debug-exit,iobase={EXIT_PORT:#x},iosize=0x04"));
         }
@@ -243,7 +275,9 @@ impl Launch {
                 }
                 None => format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:{GUEST_PORT}"),
             });
-            line.arg("-device").arg(format!("{},netdev=net", self.machine.nic));
+            // `plan` has refused names that the machine does not know.
+            let nic = self.nic.as_deref().and_then(|name| self.machine.nic(name).ok()).unwrap_or(&self.machine.nic);
+            line.arg("-device").arg(format!("{nic},netdev=net"));
         }
         if let Some(port) = self.gdb {
             line.arg("-gdb").arg(format!("tcp:127.0.0.1:{port}")).arg("-S");
@@ -283,7 +317,7 @@ impl Launch {
         if self.static_address {
             words.push(format!("ip={GUEST_ADDRESS}/24 gw={GATEWAY}"));
         }
-        if let Some(hz) = if self.icount { Some(ICOUNT_HZ) } else { tsc_hz() } {
+        if let Some(hz) = if self.icount { Some(ICOUNT_HZ) } else { tsc_hz() }.filter(|_| !self.untold_clock) {
             words.push(format!("tsc_hz={hz}"));
         }
         let of_machine = self.machine.kernel_arguments.iter();
@@ -439,8 +473,11 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_not_on_the_command_line() {
-        let line = words(Launch::new("x").without_network().dhcp().kernel_argument("key=value"));
-        assert!(!line.contains("netdev") && !line.contains("ip=") && !line.contains("-gdb"), "{line}");
+        let launch = Launch::new("x").without_network().like_a_board().dhcp().untold_clock();
+        let line = words(launch.kernel_argument("key=value"));
+        for absent in ["netdev", "isa-debug", "ip=", "tsc_hz=", "-gdb"] {
+            assert!(!line.contains(absent), "{line}");
+        }
         assert!(line.contains("key=value"), "{line}");
         assert!(line.contains(ZEROED) && !words(Launch::new("x").used_memory()).contains(ZEROED), "{line}");
     }
@@ -460,6 +497,17 @@ mod tests {
             assert!(line.contains("-netdev stream,id=net,server=off,addr.type=unix,addr.path=/ram.wire "), "{line}");
             assert!(line.contains("-device virtio-net-device,netdev=net") && !line.contains("hostfwd"), "{line}");
         }
+    }
+
+    #[test]
+    fn another_machine_card_and_processor_take_the_place_of_the_usual() {
+        let q35 = MachineType::named("q35").expect("it is there");
+        let line = words(Launch::new("x").machine(q35).nic("e1000e").cpu("qemu64"));
+        for part in ["-M q35,vmport=off,memory-backend=ram", "-cpu qemu64 ", "-device e1000e,romfile=,netdev=net "] {
+            assert!(line.contains(part), "{line}");
+        }
+        let error = Launch::new("x").nic("e1000e").plan().expect_err("microvm has none").to_string();
+        assert!(error.contains("choose one of virtio-net-device"), "{error}");
     }
 
     #[test]

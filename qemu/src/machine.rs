@@ -146,6 +146,13 @@ impl Machine {
         self.memory.touched_pages().map_err(Error::io("look at the guest's memory file"))
     }
 
+    /// What QEMU answers to a command of its monitor, with `\\r\\n` between lines. Only for a [monitored] machine.
+    ///
+    /// [monitored]: crate::Launch::monitored
+    pub fn monitor(&self, command: &str) -> Result<String, Error> {
+        self.monitor.as_ref().ok_or(Error::NotMonitored)?.ask(command)
+    }
+
     /// Waits until the guest has gone idle `idles` times in all and done nothing for `quiet`, and gives the ledger of then.
     ///
     /// Without a number to wait for, a guest that has lost its core to another program looks as if it were idle.

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::Error;
+
 /// One file in `machines/`: what makes one kind of machine, apart from what every launch decides for itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,8 +21,10 @@ pub struct MachineType {
     pub machine: String,
     /// Argument of `-cpu`.
     pub cpu: String,
-    /// The network card's device name.
+    /// The network card: QEMU's name of the device, and properties of it.
     pub nic: String,
+    /// Other cards that the kernel drives there.
+    pub other_nics: Vec<String>,
     /// Arguments that are always given.
     pub arguments: Vec<String>,
     /// The firmware's file, if it is not the one that QEMU takes by itself.
@@ -52,6 +56,8 @@ const FILES: &[&str] = &[
     include_str!("../machines/uefi-nvme.toml"),
     include_str!("../machines/uefi-cd.toml"),
     include_str!("../machines/bios-cd.toml"),
+    include_str!("../machines/pc.toml"),
+    include_str!("../machines/q35.toml"),
 ];
 
 static ALL: LazyLock<Vec<MachineType>> = LazyLock::new(|| {
@@ -69,6 +75,22 @@ impl MachineType {
         let known = || Self::all().iter().map(|machine| machine.name.as_str()).collect::<Vec<_>>().join(", ");
         Self::all().iter().find(|machine| machine.name == name).ok_or_else(|| format!("it is one of {}", known()))
     }
+
+    /// The machine's network card with this name, as an argument of QEMU's `-device`.
+    pub fn nic(&self, name: &str) -> Result<&str, Error> {
+        let all = || std::iter::once(&self.nic).chain(&self.other_nics).map(String::as_str);
+        let found = all().find(|nic| device(nic) == name);
+        found.ok_or_else(|| Error::NoSuchNic {
+            machine: self.name.clone(),
+            name: name.to_owned(),
+            known: all().map(device).collect::<Vec<_>>().join(", "),
+        })
+    }
+}
+
+/// The device in an argument of `-device`.
+fn device(argument: &str) -> &str {
+    argument.split(',').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -83,6 +105,16 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), FILES.len());
+    }
+
+    #[test]
+    fn machines_and_their_cards_are_found_by_name_and_others_named_instead() {
+        let q35 = MachineType::named("q35").expect("it is there");
+        assert_eq!(q35.nic("virtio-net-pci").expect("it is there"), q35.nic);
+        assert_eq!(q35.nic("e1000e").expect("it is there"), "e1000e,romfile=");
+        let error = q35.nic("ne2k_pci").expect_err("it is not there").to_string();
+        assert_eq!(error, "machine q35 has no network card `ne2k_pci`: choose one of virtio-net-pci, e1000, e1000e");
+        assert_eq!(MachineType::named("vax").expect_err("it is not there"), "it is one of microvm, pc, q35");
     }
 
     #[test]

@@ -28,24 +28,30 @@ impl Monitor {
         format!("unix:{},server=on,wait=off", self.path.display())
     }
 
-    /// Blocks of guest code that QEMU has translated so far. Takes one client after the other.
+    /// Blocks of guest code that QEMU has translated so far.
     pub(crate) fn translated_blocks(&self) -> Result<u64, Error> {
-        let ask = || -> io::Result<u64> {
+        let answer = self.ask("info jit")?;
+        let nothing = || io::Error::new(io::ErrorKind::UnexpectedEof, "QEMU's monitor does not know `info jit`");
+        blocks(&answer).ok_or_else(nothing).map_err(Error::io("ask QEMU how much it has translated"))
+    }
+
+    /// What QEMU answers to a command that a person would type. Takes one client after the other.
+    pub(crate) fn ask(&self, command: &str) -> Result<String, Error> {
+        let ask = || -> io::Result<String> {
             let mut socket = UnixStream::connect(&self.path)?;
             socket.set_read_timeout(Some(PATIENCE))?;
             // A client says first which features it wants of the protocol: none.
-            socket.write_all(
-                b"{\"execute\":\"qmp_capabilities\"}\n\
-                  {\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"info jit\"}}\n",
+            writeln!(
+                socket,
+                "{{\"execute\":\"qmp_capabilities\"}}\n\
+                 {{\"execute\":\"human-monitor-command\",\"arguments\":{{\"command-line\":\"{command}\"}}}}"
             )?;
-            for line in BufReader::new(socket).lines() {
-                if let Some(blocks) = blocks(&line?) {
-                    return Ok(blocks);
-                }
-            }
-            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "QEMU's monitor does not know `info jit`"))
+            // The first answer is to the first command and empty; between them may be news of the machine.
+            let mut answers =
+                BufReader::new(socket).lines().filter_map(|line| line.map(|line| answer(&line)).transpose());
+            answers.nth(1).unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()))
         };
-        ask().map_err(Error::io("ask QEMU how much it has translated"))
+        ask().map_err(Error::io(format!("ask QEMU's monitor `{command}`")))
     }
 }
 
@@ -54,6 +60,12 @@ impl Drop for Monitor {
         // QEMU may have removed it already.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// What is in a line of the monitor's, if it answers a command; lines of a text are still parted by `\\r\\n`.
+fn answer(line: &str) -> Option<String> {
+    let text = line.strip_prefix(r#"{"return": "#)?.strip_suffix('}')?;
+    Some(text.trim_matches('"').to_owned())
 }
 
 /// The number behind `TB count` in the monitor's answer.
@@ -72,6 +84,9 @@ mod tests {
         let answer =
             r#"{"return": "gen code size       1274051/1073736704\r\nTB count            1905\r\nTB avg target"}"#;
         assert_eq!(blocks(answer), Some(1905));
+        assert_eq!(super::answer(answer).as_deref().and_then(blocks), Some(1905));
+        assert_eq!(super::answer(r#"{"return": {}}"#).as_deref(), Some("{}"));
+        assert_eq!(super::answer(r#"{"timestamp": {"seconds": 1}, "event": "POWERDOWN"}"#), None);
         for other in [r#"{"QMP": {"version": {}}}"#, r#"{"return": {}}"#, r#"{"return": "TB count"}"#] {
             assert_eq!(blocks(other), None, "{other}");
         }

@@ -10,6 +10,9 @@ use crate::{Connection, Request, Response, images};
 /// What separates the requests of one row, and their verdicts.
 const STEPS: &str = " · ";
 
+/// How a row says that its verdict depends on what the processor has.
+const FEATURES: [&str; 3] = ["(UMIP)", "(SMAP)", "(XSAVE)"];
+
 /// A row of the table.
 #[derive(Debug)]
 pub struct Row {
@@ -36,6 +39,11 @@ impl Row {
     pub fn is_slow(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.status, 504 | 507))
             || self.targets().any(|target| target.contains("flood"))
+    }
+
+    /// Whether its verdict is that of a processor which has more than the least.
+    pub fn needs_features(&self) -> bool {
+        FEATURES.iter().any(|feature| self.line.contains(feature))
     }
 
     /// Makes the attack alone: how many requests it took. `faults` counts those that the kernel numbered.
@@ -72,6 +80,20 @@ impl Row {
         }
         self.steps.len()
     }
+}
+
+/// Makes each attack, and asks hello right after it: how many requests the attacks took. `faults` counts those that the
+/// kernel numbered.
+///
+/// Panics if a verdict is not the table's, or hello's answer not as ever.
+pub fn expect_all<'a>(rows: impl IntoIterator<Item = &'a Row>, connection: &mut Connection, faults: &mut u32) -> usize {
+    let one = |row: &Row| {
+        let made = row.attack(connection, faults);
+        let hello = connection.ask(&Request::get("/hello"));
+        assert_eq!((hello.status, hello.text().as_str()), (200, "hello, world\n"), "after {}", row.line);
+        made
+    };
+    rows.into_iter().map(one).sum()
 }
 
 impl Step {

@@ -10,6 +10,7 @@ mod client;
 pub mod ethernet;
 mod exchange;
 mod figures;
+pub mod firmware;
 mod flood;
 mod fresh;
 mod guest;

@@ -180,7 +180,7 @@ fn change(file: &str, bytes: Vec<u8>) -> Vec<u8> {
         "loader/src/entry.rs" => vec![
             ("\"pvh_entry:\",", format!("\"pvh_entry:\", {}", wait(Phase::Entry))),
             ("\"3:\",", format!("\"3:\", {}", wait(Phase::Paging))),
-            ("\".balign 8\",", format!("\".balign 8\", \"plant: .quad {words}\",")),
+            ("\"2: .quad", format!("\"plant: .quad {words}\", \"2: .quad")),
         ],
         "kernel/src/hw/ledger.rs" => vec![
             (".write(ticks())", ".write(late(phase))".to_owned()),

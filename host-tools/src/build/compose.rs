@@ -93,9 +93,15 @@ pub fn compose(loader: &[u8], kernel: &[u8], functions: &[Function]) -> Result<V
     loads.push(Load { memory_len: LEDGER + PAGE - BOOT_BLOCK, ..Load::data(BOOT_BLOCK, true, boot_block) });
     loads.extend(kernel_loads);
     loads.push(Load::data(bundle_pages.start, false, bundle));
-    loads.push(Load::data(page_table, true, tables));
+    loads.extend(tables.chunks(PAGE as usize).zip((page_table..).step_by(PAGE as usize)).map(table));
     // The loader lies below BOOT_BLOCK, so its entry point fits.
     Ok(image::write(loader.entry as u32, &loads)?)
+}
+
+/// A page table at an address. Most have a few entries, and the zeros behind the last are left out of the file.
+fn table((bytes, address): (&[u8], u64)) -> Load {
+    let len = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    Load { memory_len: PAGE, ..Load::data(address, true, bytes[..len].to_vec()) }
 }
 
 /// The isolation that all functions ask for.

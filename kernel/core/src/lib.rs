@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod acpi;
 pub mod at_once;
 pub mod call;
 pub mod claim;
@@ -18,6 +19,7 @@ pub mod fault;
 pub mod http;
 pub mod image;
 pub mod outcome;
+pub mod pci;
 pub mod recency;
 pub mod schedule;
 pub mod tcp;

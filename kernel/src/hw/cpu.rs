@@ -102,6 +102,14 @@ pub(crate) fn wait() {
     unsafe { asm!("sti", "hlt", "cli", clobber_abi("sysv64")) };
 }
 
+/// Waits for so many microseconds at least: each write to this port takes one, on whatever bus it is.
+pub(crate) fn pause_micros(count: u32) {
+    for _ in 0..count {
+        // SAFETY: the port shows numbers while firmware starts; nobody reads them.
+        unsafe { x86_64::instructions::port::Port::<u8>::new(0x80).write(0) };
+    }
+}
+
 /// A random word from the CPU, if it can make one (SDM 1 7.3.17).
 pub(crate) fn random() -> Option<u64> {
     // Asked once: under a hypervisor the question is an exit.
@@ -133,6 +141,11 @@ pub(crate) fn announced_tsc_hz() -> Option<u64> {
 /// Whether a page can be a gibibyte (SDM 3A 4.1.4).
 pub(crate) fn has_pages_of_a_gibibyte() -> bool {
     __cpuid_count(0x8000_0001, 0).edx & 1 << 26 != 0
+}
+
+/// Whether a hypervisor says that it runs this machine.
+pub(crate) fn has_hypervisor() -> bool {
+    __cpuid_count(1, 0).ecx & 1 << 31 != 0
 }
 
 /// Where the direct map shows a physical address.

@@ -1,7 +1,7 @@
 //! The end of the machine: by a code that the host understands, and a panic that says what it knows.
 
 use super::console::say;
-use super::{cpu, entry, screen};
+use super::{cpu, entry, power, screen};
 use core::arch::asm;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -9,9 +9,12 @@ use mayfly_abi::exit::{EXIT_PORT, Exit};
 
 /// Ends the machine.
 pub(crate) fn end(why: Exit) -> ! {
+    // SAFETY: ends QEMU if it has the exit device.
+    unsafe { asm!("out dx, eax", in("dx") EXIT_PORT, in("eax") why as u32, options(nomem, nostack)) };
+    power::end(why);
     loop {
-        // SAFETY: ends QEMU if it has the exit device; otherwise the core stops for good.
-        unsafe { asm!("out dx, eax", "cli", "hlt", in("dx") EXIT_PORT, in("eax") why as u32, options(nomem, nostack)) };
+        // SAFETY: the core stops for good.
+        unsafe { asm!("cli", "hlt", options(nomem, nostack)) };
     }
 }
 

@@ -186,19 +186,28 @@ impl Pool {
         self.used += len / PAGE;
         Some(start)
     }
+
+    /// The same for as long as the machine runs.
+    fn take_forever(&mut self, pages: u64) -> Option<&'static mut [u8]> {
+        let first: *mut u8 = pointer(self.take_fresh(pages * PAGE)?).cast().as_ptr();
+        // SAFETY: the pool never hands these pages out again, and the direct map shows them in one piece.
+        Some(unsafe { core::slice::from_raw_parts_mut(first, (pages * PAGE) as usize) })
+    }
 }
 
 /// Memory in one piece, zeroed, for as long as the machine runs. `None` if there is no such piece.
 pub(crate) fn forever(pages: u64) -> Option<&'static mut [u8]> {
     let mut pool = POOL.lock();
-    let start = pool.take_fresh(pages * PAGE)?;
-    let first: *mut u8 = pointer(start).cast().as_ptr();
-    // SAFETY: the pool never hands these pages out again, and the direct map shows them in one piece.
-    let memory = unsafe { core::slice::from_raw_parts_mut(first, (pages * PAGE) as usize) };
+    let memory = pool.take_forever(pages)?;
     if !pool.starts_zeroed {
         memory.as_chunks_mut().0.iter_mut().for_each(clear);
     }
     Some(memory)
+}
+
+/// The same with whatever it held before: for buffers, of which nobody reads what nobody has written.
+pub(crate) fn forever_as_it_is(pages: u64) -> Option<&'static mut [u8]> {
+    POOL.lock().take_forever(pages)
 }
 
 /// Physical address of memory that came from [`forever`].

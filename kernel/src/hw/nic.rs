@@ -1,30 +1,64 @@
-//! The network card: virtio-net over MMIO. Frames lie in buffers that change owner, and are not copied. (virtio 1.2: 5.1)
+//! The network card. Frames lie in buffers that change owner, and are not copied.
+//!
+//! The kernel knows one kind of card: two split queues of virtio's. What else a card may be is between its driver and it.
 
-use super::apic;
+mod e1000;
+mod e1000e;
+mod intel;
+mod pci;
+
 use super::memory::{self, Memory};
 use super::traps::{self, Traps};
-use super::virtio::{EVENT_IDX, Queue, Transport, Unusable, VERSION_1};
+use super::virtio::mmio::Mmio;
+use super::virtio::{Interrupt, Queue, net};
 use alloc::vec::Vec;
+use core::fmt;
 use core::ops::Deref;
 use mayfly_abi::PAGE;
 use mayfly_core::command_line::Device;
 
-/// Device number of a network card.
-const NETWORK_CARD: u32 = 1;
-/// VIRTIO_NET_F_CSUM, F_GUEST_CSUM: the card completes checksums, and may leave them to whoever it got a frame from (5.1.3).
-const CHECKSUM: u64 = 1;
-const GUEST_CHECKSUM: u64 = 1 << 1;
-/// VIRTIO_NET_F_MAC: the card has an address.
-const MAC: u64 = 1 << 5;
-/// The header before each frame (5.1.6).
+/// Room before each frame in its buffer. Virtio's header is there (5.1.6); other cards leave it alone.
 const HEADER: usize = 12;
-/// In its flags: the checksum is to be completed, or was found right.
+/// In the header's flags: the checksum is to be completed, or was found right.
 const NEEDS_CHECKSUM: u8 = 1;
 const CHECKED: u8 = 2;
 /// Bytes of a buffer; a frame of the usual MTU with header fits.
 const BUFFER: usize = 2048;
 /// Most bytes of a frame.
 pub(crate) const FRAME_MAX: usize = 1514;
+
+/// Why a card cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// There is no card.
+    Absent,
+    /// It has virtio's layout of before version 1.0.
+    Legacy,
+    /// It does not accept the features it offered, or its queues are too short.
+    Refused,
+    /// Its registers lie where they cannot be reached, or nowhere.
+    Unreachable,
+    /// It has no interrupt that would reach the core.
+    Silent,
+    /// It does not come out of its reset.
+    Dead,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "there is no network card that is driven: virtio-net, Intel 82540EM or 82574L",
+            Self::Legacy => {
+                "the network card is of the kind before virtio 1.0; add `-global virtio-mmio.force-legacy=false`, or for PCI \
+                 `disable-modern=off`"
+            }
+            Self::Refused => "the network card does not work with this driver: too few queue entries or features",
+            Self::Unreachable => "the network card's registers are not where they can be reached",
+            Self::Silent => "the network card's interrupt leads nowhere",
+            Self::Dead => "the network card does not come out of its reset",
+        })
+    }
+}
 
 type Buffer = [u8; BUFFER];
 
@@ -40,10 +74,9 @@ struct Direction {
 impl Direction {
     // Kept apart, for there are two.
     #[inline(never)]
-    fn new(transport: Transport, index: u32, agreed: u64, memory: &Memory) -> Result<Self, Unusable> {
-        let queue = transport.queue(index, agreed, memory)?;
+    fn new(queue: Queue, _: &Memory) -> Result<Self, Unusable> {
         let pages = u64::from(Queue::LEN) * BUFFER as u64 / PAGE;
-        let buffers = memory::forever(pages).ok_or(Unusable::Refused)?.as_chunks_mut().0;
+        let buffers = memory::forever_as_it_is(pages).ok_or(Unusable::Refused)?.as_chunks_mut().0;
         Ok(Self { queue, lent: Vec::with_capacity(Queue::LEN.into()), fresh: buffers.iter_mut() })
     }
 
@@ -52,8 +85,18 @@ impl Direction {
         let buffer = self.fresh.next()?;
         let number = self.lent.len() as u16;
         self.queue.describe(number, memory::physical(buffer), BUFFER as u32, device_writes);
+        if !device_writes {
+            // Of the header, only what a frame needs is written to.
+            buffer[..HEADER].fill(0);
+        }
         self.lent.push(None);
         Some((number, buffer))
+    }
+
+    fn lend_all(&mut self) {
+        while let Some((number, buffer)) = self.introduce(true) {
+            self.lend(number, buffer);
+        }
     }
 
     fn lend(&mut self, number: u16, buffer: &'static mut Buffer) {
@@ -96,7 +139,7 @@ impl Deref for Received {
 
 /// The card.
 pub(crate) struct Nic {
-    transport: Transport,
+    interrupt: Interrupt,
     address: [u8; 6],
     /// It completes the checksums of what is sent.
     offload: bool,
@@ -106,12 +149,15 @@ pub(crate) struct Nic {
     spare: Option<(u16, &'static mut Buffer)>,
 }
 
-/// Finds the card among the devices that the command line names, and starts it.
+/// Finds the card and starts it: among the devices that the command line names, or, if it names none, on the PCI buses.
 pub(crate) fn init(devices: &[Device], memory: &Memory, _: &Traps) -> Result<Nic, Unusable> {
+    if devices.is_empty() {
+        return pci::find(memory);
+    }
     let mut why = Unusable::Absent;
     for device in devices {
-        match Transport::find(device.address, NETWORK_CARD) {
-            Ok(transport) => return start(transport, device.irq, memory),
+        match Mmio::find(device, net::DEVICE) {
+            Ok(transport) => return net::start(&transport, memory),
             // A card that cannot be used says more than an empty slot.
             Err(Unusable::Absent) => {}
             Err(reason) => why = reason,
@@ -120,23 +166,29 @@ pub(crate) fn init(devices: &[Device], memory: &Memory, _: &Traps) -> Result<Nic
     Err(why)
 }
 
-fn start(transport: Transport, irq: u32, memory: &Memory) -> Result<Nic, Unusable> {
-    let agreed = transport.negotiate(VERSION_1 | EVENT_IDX | MAC | CHECKSUM | GUEST_CHECKSUM)?;
-    let mut receiver = Direction::new(transport, 0, agreed, memory)?;
-    let mut sender = Direction::new(transport, 1, agreed, memory)?;
-    while let Some((number, buffer)) = receiver.introduce(true) {
-        receiver.lend(number, buffer);
-    }
-    sender.queue.be_quiet();
-    receiver.queue.be_quiet();
-    apic::route(irq, traps::NIC);
-    transport.start();
-    receiver.queue.notify();
-    let (address, offload) = (transport.configuration(), agreed & CHECKSUM != 0);
-    Ok(Nic { transport, address, offload, receiver, sender, spare: None })
-}
-
 impl Nic {
+    /// A card with these two queues, receiving and sending, which is not at work yet. `offload`: it completes the checksums
+    /// of what is sent.
+    pub(crate) fn new(
+        interrupt: Interrupt,
+        address: [u8; 6],
+        offload: bool,
+        [receiver, sender]: [Queue; 2],
+        memory: &Memory,
+    ) -> Result<Self, Unusable> {
+        let (mut receiver, mut sender) = (Direction::new(receiver, memory)?, Direction::new(sender, memory)?);
+        receiver.lend_all();
+        sender.queue.be_quiet();
+        receiver.queue.be_quiet();
+        Ok(Self { interrupt, address, offload, receiver, sender, spare: None })
+    }
+
+    /// Sees that the card is well. Says when to do so again, in nanoseconds (never, if it says `u64::MAX`), and whether the
+    /// network was out of reach before and is so no longer.
+    pub(crate) fn watch(&mut self, now: u64) -> (u64, bool) {
+        self.interrupt.watch(now)
+    }
+
     /// The card's address.
     pub(crate) fn address(&self) -> [u8; 6] {
         self.address
@@ -144,8 +196,9 @@ impl Nic {
 
     /// Takes the card's interrupt back if it sent one. Before each round of receiving.
     pub(crate) fn acknowledge(&mut self) {
-        if traps::take_nic_interrupt() {
-            self.transport.acknowledge();
+        let note = traps::take_nic_note();
+        if note != 0 {
+            self.interrupt.acknowledge(note);
         }
     }
 
@@ -196,15 +249,14 @@ impl Nic {
     /// Sends the frame of `len` bytes that `fill` writes, if [`Nic::is_ready`]: else it is lost. `checksum` tells `fill` that
     /// the card completes a checksum, `start` bytes into the frame and `offset` bytes into what it covers.
     pub(crate) fn send(&mut self, len: usize, checksum: Option<(u16, u16)>, fill: impl FnOnce(&mut [u8], bool)) {
-        if !self.is_ready() {
-            return;
+        if self.spare.is_none() {
+            self.find_spare();
         }
         let Some((number, buffer)) = self.spare.take() else { return };
         let checksum = checksum.filter(|_| self.offload);
         let (flags, (start, offset)) = (u8::from(checksum.is_some()) * NEEDS_CHECKSUM, checksum.unwrap_or_default());
         buffer[0] = flags;
-        buffer[6..8].copy_from_slice(&start.to_le_bytes());
-        buffer[8..10].copy_from_slice(&offset.to_le_bytes());
+        buffer[6..10].copy_from_slice(&(u32::from(start) | u32::from(offset) << 16).to_le_bytes());
         fill(&mut buffer[HEADER..HEADER + len], checksum.is_some());
         self.sender.queue.set_len(number, (HEADER + len) as u32);
         self.sender.lend(number, buffer);

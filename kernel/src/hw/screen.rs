@@ -44,9 +44,9 @@ fn take_over(buffer: FrameBuffer, memory: &memory::Memory) {
     }
 }
 
-/// Whether there is one.
+/// Whether there is one. A panic while something is drawn may ask.
 pub(crate) fn is_on() -> bool {
-    SCREEN.lock().is_some()
+    SCREEN.try_lock().is_none_or(|screen| screen.is_some())
 }
 
 /// Prints text, if there is a screen. A panic within this is printed elsewhere only.

@@ -16,7 +16,7 @@ const LOWEST: usize = 4;
 /// Bytes that one lowest-level table maps.
 pub(crate) const SPAN: u64 = 2 << 20;
 /// The physical address in an entry (SDM 3A 4.5).
-const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+pub(super) const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 /// Entries of the upper levels allow everything; the lowest level decides.
 const UPPER: Flags = Flags::PRESENT.union(Flags::WRITABLE).union(Flags::USER_ACCESSIBLE);
 /// Slots of the top level that hold the kernel's half: direct map and kernel map.
@@ -272,6 +272,14 @@ pub(super) fn show(start: u64, end: u64, flags: Flags, mut table: impl FnMut() -
         at += SPAN;
     }
     at
+}
+
+/// The entry for GiB number `slot` of the direct map's half of the top table.
+pub(super) fn direct_map_entry(slot: usize) -> *mut u64 {
+    assert!(slot < 512);
+    let third = direct(kernel_entry(KERNEL_SLOTS[0]) & ADDRESS) as *mut u64;
+    // SAFETY: every image maps the direct map, and the table has 512 entries.
+    unsafe { third.add(slot) }
 }
 
 /// Takes the loader's identity map away, so that address 0 faults in the kernel too.

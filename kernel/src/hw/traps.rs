@@ -4,10 +4,10 @@
 //! running kernel stack. The kernel runs with interrupts off but for the one instruction in which it waits.
 
 use super::entry::{self, Core};
-use super::{apic, cpu};
+use super::{apic, cpu, power};
 use core::arch::asm;
 use core::ptr::{addr_of, addr_of_mut};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
 use x86_64::instructions::tables::{lidt, load_tss};
 use x86_64::registers::model_specific::Star;
 use x86_64::registers::segmentation::{CS, SS, Segment, SegmentSelector};
@@ -27,6 +27,8 @@ pub(crate) const PAGE_FAULT: u64 = 14;
 pub(crate) const TIMER: u8 = 32;
 /// The network card.
 pub(crate) const NIC: u8 = 33;
+/// The power button.
+pub(crate) const POWER: u8 = 34;
 /// An interrupt that was withdrawn while it was on its way (SDM 3A 11.9); the low four bits must be ones.
 pub(crate) const SPURIOUS: u8 = 47;
 
@@ -112,23 +114,33 @@ pub(crate) fn init() -> Traps {
     Traps(())
 }
 
-/// Whether the card has interrupted since it was last asked.
-static NIC_PENDING: AtomicBool = AtomicBool::new(false);
+/// Whether the card has interrupted since it was last asked, or is to be looked at in any case.
+static NIC_NOTE: AtomicU8 = AtomicU8::new(0);
+/// The card has interrupted.
+pub(crate) const CAME: u8 = 1;
+/// It is to be looked at.
+const LOOK: u8 = 2;
 
-/// Takes the note that the card has interrupted.
-pub(crate) fn take_nic_interrupt() -> bool {
-    let pending = NIC_PENDING.load(Ordering::Relaxed);
-    if pending {
-        NIC_PENDING.store(false, Ordering::Relaxed);
+/// Takes the note about the card: 0 if there is none.
+pub(crate) fn take_nic_note() -> u8 {
+    let note = NIC_NOTE.load(Ordering::Relaxed);
+    if note != 0 {
+        NIC_NOTE.store(0, Ordering::Relaxed);
     }
-    pending
+    note
+}
+
+/// Notes that the card is to be looked at though it has not interrupted.
+pub(crate) fn look_at_nic() {
+    NIC_NOTE.store(LOOK, Ordering::Relaxed);
 }
 
 /// Takes note of an interrupt and lets the APIC send the next one.
 pub(crate) fn acknowledge(vector: u8) {
     match vector {
-        NIC => NIC_PENDING.store(true, Ordering::Relaxed),
+        NIC => NIC_NOTE.store(CAME, Ordering::Relaxed),
         TIMER => apic::expired(),
+        POWER => power::interrupted(),
         _ => {}
     }
     if vector != SPURIOUS {

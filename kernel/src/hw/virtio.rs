@@ -1,42 +1,24 @@
-//! Virtio over MMIO, modern devices only: finding one, agreeing on features, and split queues. (virtio 1.2: 2.7, 3.1, 4.2)
+//! Virtio, modern devices only: agreeing on features, and split queues. How a device is reached is a [`Transport`]. (virtio
+//! 1.2: 2.7, 3.1)
 
-use super::cpu::direct;
+pub(crate) mod behind;
+pub(crate) mod mmio;
+pub(crate) mod net;
+pub(crate) mod pci;
+
 use super::memory::{self, Memory};
+use super::nic::Unusable;
+use super::traps;
 use core::ptr::NonNull;
 use core::sync::atomic::{Ordering, fence};
 use mayfly_abi::PAGE;
 use volatile::VolatilePtr;
 
-/// "virt".
-const MAGIC: u32 = 0x7472_6976;
-/// Registers (4.2.2).
-mod register {
-    pub(super) const MAGIC: u64 = 0x000;
-    pub(super) const VERSION: u64 = 0x004;
-    pub(super) const DEVICE: u64 = 0x008;
-    pub(super) const DEVICE_FEATURES: u64 = 0x010;
-    pub(super) const DEVICE_FEATURES_SELECT: u64 = 0x014;
-    pub(super) const DRIVER_FEATURES: u64 = 0x020;
-    pub(super) const DRIVER_FEATURES_SELECT: u64 = 0x024;
-    pub(super) const QUEUE_SELECT: u64 = 0x030;
-    pub(super) const QUEUE_LEN_MAX: u64 = 0x034;
-    pub(super) const QUEUE_LEN: u64 = 0x038;
-    pub(super) const QUEUE_READY: u64 = 0x044;
-    pub(super) const QUEUE_NOTIFY: u64 = 0x050;
-    pub(super) const INTERRUPT_STATUS: u64 = 0x060;
-    pub(super) const INTERRUPT_ACK: u64 = 0x064;
-    pub(super) const STATUS: u64 = 0x070;
-    pub(super) const QUEUE_DESCRIPTORS: u64 = 0x080;
-    pub(super) const QUEUE_AVAILABLE: u64 = 0x090;
-    pub(super) const QUEUE_USED: u64 = 0x0a0;
-    pub(super) const CONFIGURATION: u64 = 0x100;
-}
-
 /// Device status bits (2.1).
-const ACKNOWLEDGE: u32 = 1;
-const DRIVER: u32 = 2;
-const DRIVER_OK: u32 = 4;
-const FEATURES_OK: u32 = 8;
+const ACKNOWLEDGE: u8 = 1;
+const DRIVER: u8 = 2;
+const DRIVER_OK: u8 = 4;
+const FEATURES_OK: u8 = 8;
 
 /// VIRTIO_F_VERSION_1: the modern layout (6).
 pub(crate) const VERSION_1: u64 = 1 << 32;
@@ -48,107 +30,147 @@ const WRITE: u16 = 2;
 /// The device asks not to be notified (2.7.10); the driver asks not to be interrupted (2.7.7).
 const QUIET: u16 = 1;
 
-/// A device's registers.
+/// A way to a device. What it does is only used to set the device up; then there are a [`Doorbell`] and an [`Interrupt`].
+pub(crate) trait Transport {
+    /// The device's status (2.1).
+    fn status(&self) -> u8;
+    fn set_status(&self, status: u8);
+    /// Tells the device which of the `wanted` features it offers, half by half, and says which those are.
+    fn exchange_features(&self, wanted: u64) -> u64;
+    /// A byte of the device's configuration space (2.5).
+    fn configuration(&self, offset: u64) -> u8;
+    /// Has queue number `index` use rings at physical addresses: descriptors, available, used. None if the device has no
+    /// such queue, or one shorter than [`Queue::LEN`].
+    fn set_queue(&self, index: u16, rings: [u64; 3]) -> Option<Doorbell>;
+    /// Has it interrupt the core, and says how such an interrupt is taken back.
+    fn route(&self) -> Result<Interrupt, Unusable>;
+}
+
+/// Where a device is told that a queue has something for it.
 #[derive(Clone, Copy)]
-pub(crate) struct Transport {
-    base: u64,
+pub(crate) enum Doorbell {
+    /// A register of 32 bits, in the direct map.
+    Wide(NonNull<u32>),
+    /// A register of 16 bits, in the direct map or in the devices' map.
+    Narrow(NonNull<u16>),
+    /// A driver that stands for the device.
+    Driver(&'static Driver),
 }
 
-/// Why a device cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unusable {
-    /// There is no such device at the address.
-    Absent,
-    /// It has the layout of before virtio 1.0.
-    Legacy,
-    /// It does not accept the features it offered, or its queues are too short.
-    Refused,
+impl Doorbell {
+    fn ring(self, queue: u16) {
+        match self {
+            // SAFETY: the transport found the notification register there.
+            Self::Wide(register) => unsafe { VolatilePtr::new(register) }.write(queue.into()),
+            // SAFETY: as above.
+            Self::Narrow(register) => unsafe { VolatilePtr::new(register) }.write(queue),
+            Self::Driver(driver) => (driver.ring)(),
+        }
+    }
+
+    /// Says whether the device is to interrupt, if it does not read that for itself.
+    #[cold]
+    fn interrupt(self, wanted: bool) {
+        if let Self::Driver(driver) = self {
+            (driver.interrupt)(wanted);
+        }
+    }
 }
 
-impl Transport {
-    /// The device with number `kind` at a physical address, reset.
-    pub(crate) fn find(base: u64, kind: u32) -> Result<Self, Unusable> {
-        let found = Self { base };
-        if found.read(register::MAGIC) != MAGIC || found.read(register::DEVICE) != kind {
-            return Err(Unusable::Absent);
+/// How an interrupt of the device is taken back, so that the next one is an edge again.
+#[derive(Clone, Copy)]
+pub(crate) enum Interrupt {
+    /// By writing to the device.
+    Mmio(mmio::Registers),
+    /// By reading a register of it (4.1.4.5); whether one has ever come.
+    Line { register: NonNull<u8>, proven: bool },
+    /// It is a message, and needs nothing.
+    Message,
+    /// By a driver that stands for the device.
+    Driver(&'static Driver),
+}
+
+/// What a driver that stands for a device does.
+pub(crate) struct Driver {
+    /// Takes what the queues offer.
+    pub(crate) ring: fn(),
+    /// Whether the card is to interrupt for frames that arrive.
+    pub(crate) interrupt: fn(bool),
+    /// Takes what the queues offer and fills in what the card has done; whether it has interrupted.
+    pub(crate) work: fn(bool),
+    /// See [`Interrupt::watch`].
+    pub(crate) watch: fn(u64) -> (u64, bool),
+}
+
+/// A device whose interrupt may not arrive is looked at so often, in nanoseconds.
+pub(crate) const OFTEN: u64 = 10_000_000;
+
+impl Interrupt {
+    /// Takes it back. Before the rings are read. `note`: why.
+    pub(crate) fn acknowledge(&mut self, note: u8) {
+        match self {
+            Self::Mmio(device) => device.acknowledge(),
+            other => other.acknowledge_other(note),
         }
-        if found.read(register::VERSION) != 2 {
-            return Err(Unusable::Legacy);
+    }
+
+    // Kept apart from the way of those whose command line names them.
+    #[cold]
+    #[inline(never)]
+    fn acknowledge_other(&mut self, note: u8) {
+        match self {
+            Self::Line { register, proven } => {
+                *proven = true;
+                // SAFETY: the transport found the register there.
+                let _ = unsafe { VolatilePtr::new(*register) }.read();
+            }
+            Self::Driver(driver) => {
+                // It has no other occasion to look after what the card has done.
+                traps::look_at_nic();
+                (driver.work)(note == traps::CAME);
+            }
+            Self::Mmio(_) | Self::Message => {}
         }
-        found.write(register::STATUS, 0);
-        found.write(register::STATUS, ACKNOWLEDGE | DRIVER);
-        Ok(found)
     }
 
-    fn word(self, offset: u64) -> VolatilePtr<'static, u32> {
-        // SAFETY: devices lie in the uncached part of the direct map; `find` saw the magic number there.
-        unsafe { VolatilePtr::new(NonNull::new_unchecked(direct(self.base + offset) as *mut u32)) }
-    }
-
-    fn read(self, offset: u64) -> u32 {
-        self.word(offset).read()
-    }
-
-    fn write(self, offset: u64, value: u32) {
-        self.word(offset).write(value);
-    }
-
-    fn write_address(self, offset: u64, address: u64) {
-        self.write(offset, address as u32);
-        self.write(offset + 4, (address >> 32) as u32);
-    }
-
-    /// Agrees on those of the `wanted` features that the device offers (3.1.1), and says which. [`VERSION_1`] must be among
-    /// them.
-    pub(crate) fn negotiate(self, wanted: u64) -> Result<u64, Unusable> {
-        let mut agreed = 0;
-        for half in 0..2 {
-            self.write(register::DEVICE_FEATURES_SELECT, half);
-            let both = self.read(register::DEVICE_FEATURES) & (wanted >> (32 * half)) as u32;
-            self.write(register::DRIVER_FEATURES_SELECT, half);
-            self.write(register::DRIVER_FEATURES, both);
-            agreed |= u64::from(both) << (32 * half);
+    /// Sees that the device is well. Says when to do so again, in nanoseconds (never, if it says `u64::MAX`), and whether the
+    /// network was out of reach before and is so no longer.
+    pub(crate) fn watch(&self, now: u64) -> (u64, bool) {
+        match self {
+            Self::Line { proven: false, .. } => (now + OFTEN, false),
+            Self::Driver(driver) => (driver.watch)(now),
+            _ => (u64::MAX, false),
         }
-        self.write(register::STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
-        if self.read(register::STATUS) & FEATURES_OK == 0 { Err(Unusable::Refused) } else { Ok(agreed) }
     }
+}
 
-    /// Tells the device that it can start.
-    pub(crate) fn start(self) {
-        self.write(register::STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
-    }
+/// Agrees on those of the `wanted` features that the device offers (3.1.1), and says which. [`VERSION_1`] must be among
+/// them.
+fn negotiate(device: &impl Transport, wanted: u64) -> Result<u64, Unusable> {
+    let agreed = device.exchange_features(wanted);
+    device.set_status(ACKNOWLEDGE | DRIVER | FEATURES_OK);
+    if device.status() & FEATURES_OK == 0 || agreed & VERSION_1 == 0 { Err(Unusable::Refused) } else { Ok(agreed) }
+}
 
-    /// Takes the device's interrupt back, so that the next one is an edge again. Before the rings are read.
-    pub(crate) fn acknowledge(self) {
-        let status = self.read(register::INTERRUPT_STATUS);
-        self.write(register::INTERRUPT_ACK, status);
-    }
+/// Resets the device and says that there is a driver.
+fn reset(device: &impl Transport) {
+    device.set_status(0);
+    device.set_status(ACKNOWLEDGE | DRIVER);
+}
 
-    /// Bytes of the device's configuration space.
-    pub(crate) fn configuration<const N: usize>(self) -> [u8; N] {
-        core::array::from_fn(|at| {
-            let offset = register::CONFIGURATION + at as u64;
-            // SAFETY: as for `word`; the configuration space may be read byte by byte.
-            unsafe { (direct(self.base + offset) as *const u8).read_volatile() }
-        })
-    }
+/// Tells the device that it can start.
+fn start(device: &impl Transport) {
+    device.set_status(ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
+}
 
-    /// Sets queue number `index` up with [`Queue::LEN`] descriptors. `agreed`: the device's features.
-    pub(crate) fn queue(self, index: u32, agreed: u64, _: &Memory) -> Result<Queue, Unusable> {
-        self.write(register::QUEUE_SELECT, index);
-        if self.read(register::QUEUE_LEN_MAX) < Queue::LEN as u32 {
-            return Err(Unusable::Refused);
-        }
-        let rings = memory::forever(Queue::PAGES).ok_or(Unusable::Refused)?;
-        let start = memory::physical(rings);
-        self.write(register::QUEUE_LEN, Queue::LEN as u32);
-        self.write_address(register::QUEUE_DESCRIPTORS, start);
-        self.write_address(register::QUEUE_AVAILABLE, start + AVAILABLE as u64);
-        self.write_address(register::QUEUE_USED, start + USED as u64);
-        self.write(register::QUEUE_READY, 1);
-        let (rings, events) = (NonNull::from(rings).cast(), agreed & EVENT_IDX != 0);
-        Ok(Queue { transport: self, index, rings, events, available: 0, seen: 0, told: 0 })
-    }
+/// Sets queue number `index` up with [`Queue::LEN`] descriptors. `agreed`: the device's features.
+fn queue(device: &impl Transport, index: u16, agreed: u64, _: &Memory) -> Result<Queue, Unusable> {
+    let rings = memory::forever(Queue::PAGES).ok_or(Unusable::Refused)?;
+    let start = memory::physical(rings);
+    let addresses = [start, start + AVAILABLE as u64, start + USED as u64];
+    let doorbell = device.set_queue(index, addresses).ok_or(Unusable::Refused)?;
+    let (rings, events) = (NonNull::from(rings).cast(), agreed & EVENT_IDX != 0);
+    Ok(Queue { doorbell, index, rings, events, available: 0, seen: 0, told: 0 })
 }
 
 /// Offsets of the rings in a queue's memory: descriptors first, then these two (2.7).
@@ -161,8 +183,8 @@ const AVAILABLE_EVENT: usize = USED + 4 + 8 * Queue::LEN as usize;
 
 /// A split queue whose descriptors stand for themselves: descriptor `n` always means the caller's buffer `n`.
 pub(crate) struct Queue {
-    transport: Transport,
-    index: u32,
+    doorbell: Doorbell,
+    index: u16,
     rings: NonNull<u8>,
     /// Both sides say when they want to be told, not only whether.
     events: bool,
@@ -172,7 +194,7 @@ pub(crate) struct Queue {
     told: u16,
 }
 
-// SAFETY: the rings are memory that this value alone uses, together with the device.
+// SAFETY: rings and doorbell are this value's alone, together with the device.
 unsafe impl Send for Queue {}
 
 impl Queue {
@@ -231,7 +253,7 @@ impl Queue {
             self.place::<u16>(USED).read() & QUIET == 0
         };
         if wanted {
-            self.transport.write(register::QUEUE_NOTIFY, self.index);
+            self.doorbell.ring(self.index);
         }
     }
 
@@ -260,6 +282,7 @@ impl Queue {
             self.place::<u16>(USED_EVENT).write(self.seen.wrapping_add(1 << 15));
         } else {
             self.place::<u16>(AVAILABLE).write(QUIET);
+            self.doorbell.interrupt(false);
         }
     }
 
@@ -269,6 +292,7 @@ impl Queue {
             self.place::<u16>(USED_EVENT).write(self.seen);
         } else {
             self.place::<u16>(AVAILABLE).write(0);
+            self.doorbell.interrupt(true);
         }
         // The wish before the look (2.7.7.2).
         fence(Ordering::SeqCst);

@@ -16,14 +16,18 @@ pub(super) struct Control {
     interface: Interface,
     sockets: SocketSet<'static>,
     dhcp: Option<SocketHandle>,
+    /// When the card is to be looked at, in nanoseconds.
+    watch_at: u64,
 }
 
-/// What DHCP has to say about our address.
+/// What there is to say about our address.
 pub(super) enum Lease {
     /// It is this one, with this gateway.
     Taken(Ipv4Cidr, Option<Ipv4Address>),
     /// It is nobody's any more.
     Lost,
+    /// Whom it was told before has heard nothing of it: the card was cut off.
+    Unheard,
 }
 
 impl Control {
@@ -32,7 +36,7 @@ impl Control {
         let mut config = Config::new(EthernetAddress(nic.address()).into());
         config.random_seed = random::word();
         let interface = Interface::new(config, &mut Wire { nic, frame: None }, instant(now));
-        let mut control = Self { interface, sockets: SocketSet::new(vec![]), dhcp: None };
+        let mut control = Self { interface, sockets: SocketSet::new(vec![]), dhcp: None, watch_at: now };
         match address {
             Some(address) => control.set_address(address),
             None => control.dhcp = Some(control.sockets.add(dhcpv4::Socket::new())),
@@ -50,9 +54,17 @@ impl Control {
 
     /// Takes a frame, if there is one, and sends what is due.
     pub(super) fn poll(&mut self, nic: &mut Nic, frame: Option<(&[u8], bool)>, now: u64) -> Option<Lease> {
+        let mut unheard = None;
+        if self.watch_at <= now {
+            let came_up;
+            (self.watch_at, came_up) = nic.watch(now);
+            unheard = came_up.then_some(Lease::Unheard);
+        }
         self.interface.poll(instant(now), &mut Wire { nic, frame }, &mut self.sockets);
-        match self.sockets.get_mut::<dhcpv4::Socket>(self.dhcp?).poll()? {
-            dhcpv4::Event::Configured(lease) => {
+        let Some(dhcp) = self.dhcp else { return unheard };
+        match self.sockets.get_mut::<dhcpv4::Socket>(dhcp).poll() {
+            None => unheard,
+            Some(dhcpv4::Event::Configured(lease)) => {
                 let (address, router) = (lease.address, lease.router);
                 say!("mayfly: address {address} by DHCP");
                 self.set_address(address);
@@ -64,7 +76,7 @@ impl Control {
                 }
                 Some(Lease::Taken(address, router))
             }
-            dhcpv4::Event::Deconfigured => {
+            Some(dhcpv4::Event::Deconfigured) => {
                 self.interface.update_ip_addrs(|addresses| addresses.clear());
                 Some(Lease::Lost)
             }
@@ -74,9 +86,9 @@ impl Control {
     /// When [`Control::poll`] is due though no frame came, in nanoseconds.
     pub(super) fn wake_at(&mut self, now: u64) -> u64 {
         // Without DHCP it only ever answers.
-        let Some(_) = self.dhcp else { return u64::MAX };
+        let Some(_) = self.dhcp else { return self.watch_at };
         let at = self.interface.poll_at(instant(now), &self.sockets);
-        at.map_or(u64::MAX, |at| at.total_micros().max(0).cast_unsigned() * 1000)
+        self.watch_at.min(at.map_or(u64::MAX, |at| at.total_micros().max(0).cast_unsigned() * 1000))
     }
 }
 

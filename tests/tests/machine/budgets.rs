@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mayfly::results::{Parameter, Unit};
 use mayfly_abi::ledger::Phase;
-use mayfly_qemu::Launch;
+use mayfly_qemu::{Launch, MachineType};
 use mayfly_tests::{Connection, Guest, Request, images};
 
 use crate::measures;
@@ -101,6 +101,19 @@ fn a_phase_that_grows_by_more_than_a_hundredth_is_named_with_both_numbers() {
     );
     let said = compare("boot", &budget, &[("short", 98), ("long", 989), ("gone", 5)]);
     assert_eq!(said, ["boot: `long` has shrunk from 1000 instructions to 989 (-1.1 %): lower its budget"]);
+}
+
+#[test]
+fn booting_with_pci_and_firmware_tables_takes_as_few_instructions_as_budgeted() {
+    let q35 = MachineType::named("q35").unwrap_or_else(|error| panic!("{error}"));
+    let most = budget("limits", "listening_q35");
+    for nic in ["virtio-net-pci", "e1000", "e1000e"] {
+        let guest = Guest::counting_on(Launch::new(images::all()).machine(q35).nic(nic));
+        let ledger = guest.ledger().expect("it serves");
+        let took = ledger.stamp(Phase::Listening) - ledger.stamp(Phase::Entry);
+        println!("listening on q35 with {nic}: {took} instructions");
+        assert!(took <= most, "{nic}: {took} instructions, and {most} are allowed");
+    }
 }
 
 #[test]

@@ -58,3 +58,26 @@ fn words_reach_the_kernel_from_the_disk_and_from_the_machine() {
     let (_, console) = expect_kernel(launch("uefi-usb", images::disk()).kernel_argument("colour=red"));
     assert!(console.contains("`colour=red` is ignored: there is no such key"), "{console}");
 }
+
+#[test]
+fn hello_answers_through_every_card_after_a_boot_from_a_stick() {
+    for nic in ["virtio-net-pci", "e1000", "e1000e"] {
+        Guest::serving(launch("uefi-usb", images::disk()).nic(nic)).expect_hello();
+    }
+}
+
+#[test]
+fn functions_of_an_image_that_was_moved_answer_and_break_as_ever() {
+    let guest = Guest::serving(launch("uefi-ahci", images::large_disk()));
+    guest.expect_hello();
+    assert!(guest.machine().memory().moved().expect("it was found") > 0);
+    let ledger = guest.ledger().expect("it serves");
+    println!("entry to listening: {} ticks", ledger.stamps[Phase::Listening as usize] - ledger.stamps[0]);
+}
+
+#[test]
+fn hello_answers_on_a_bios_and_takes_its_address_by_dhcp() {
+    let guest = Guest::start(launch("bios-cd", images::iso()));
+    guest.expect_line("address 10.0.2.15/24 by DHCP");
+    guest.expect_hello();
+}

@@ -6,6 +6,7 @@ mod abuse;
 mod backends;
 mod boots;
 mod budgets;
+mod cards;
 mod clients;
 mod connections;
 mod costs;

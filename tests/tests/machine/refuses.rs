@@ -48,7 +48,7 @@ fn two_mebibytes_of_memory_are_too_little() {
 
 #[test]
 fn a_machine_without_network_card_is_refused() {
-    expect_refusal(launch(images::hello()).without_network(), "there is no network card; add `-device virtio-net");
+    expect_refusal(launch(images::hello()).without_network(), "there is no network card that is driven: virtio-net");
 }
 
 #[test]

@@ -55,10 +55,10 @@ impl Screen {
 fn what_went_wrong_is_read_from_the_screen_of_a_machine_without_a_console() {
     let mut machine = MachineType::named("uefi-usb").expect("it is there").clone();
     machine.arguments.extend(["-device", "VGA"].map(str::to_owned));
-    let launch = Launch::new(images::disk()).memory_mib(256).without_network().without_debug_devices();
+    let launch = Launch::new(images::disk()).memory_mib(256).without_network().like_a_board();
     let (guest, mut monitor) = Monitor::boot(machine, launch, Guest::start);
     let mut seen = String::new();
-    while !seen.starts_with("mayfly: there is no network card; ") {
+    while !seen.starts_with("mayfly: there is no network card that is driven: ") {
         assert!(Instant::now() < guest.deadline(), "the screen shows\n{seen}");
         thread::sleep(Duration::from_millis(200));
         seen = Screen::look(&mut monitor).map(|screen| screen.text()).unwrap_or_default();
