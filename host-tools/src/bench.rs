@@ -39,6 +39,11 @@ use crate::peer::Peer;
 /// Memory of each machine that is measured beside others: what the largest of them needs.
 const MEMORY_MIB: u32 = 256;
 
+/// How long a machine may take for anything that is asked of it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// A machine that was quiet for so long rests: it is longer than it takes the client's acknowledgement to arrive.
+pub(crate) const QUIET: Duration = Duration::from_millis(20);
+
 /// Measures an image, or this source tree against another revision of it.
 #[derive(clap::Args)]
 #[command(
@@ -110,6 +115,12 @@ pub(crate) fn progress(len: u32) -> anyhow::Result<ProgressBar> {
     Ok(ProgressBar::new(u64::from(len)).with_style(style).with_message("measuring"))
 }
 
-fn milliseconds(time: Duration) -> f64 {
+/// A time in the unit of boots.
+pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
+}
+
+/// A time in the unit of requests.
+pub(crate) fn microseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }

@@ -72,7 +72,7 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
         args.output.display(),
         args.requests,
         spans.len(),
-        most.as_secs_f64() * 1e6
+        bench::microseconds(most)
     );
     println!("open it at https://ui.perfetto.dev or chrome://tracing; docs/trace.md says what is what");
     Ok(ExitCode::SUCCESS)

@@ -1,11 +1,9 @@
 //! `mayfly bench boot`: from the spawn of QEMU to the first byte of a response, run by run beside its floor and other systems.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use mayfly_qemu::tsc_hz;
 
 use super::comparison::Comparison;
 use super::counted::{self, Counted};
@@ -17,11 +15,10 @@ use super::session::{Common, Session, Subject};
 use super::table::Table;
 use super::translation;
 use super::waterfall::Waterfall;
-use crate::build::{DEFAULT_IMAGE, floor_image};
+use crate::build::DEFAULT_IMAGE;
 use crate::image_file::ImageFile;
 use crate::peer::{Host, Peer};
 use crate::results::{Benchmark, Image, Series, Summary, Unit};
-use crate::unfinished::Unfinished;
 
 /// What is asked for if nothing else is said.
 const PATH: &str = "/hello";
@@ -76,10 +73,9 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     if args.common.counts() {
         return count(&args);
     }
-    let hz = tsc_hz().context("this host's TSC has no steady rate, so boots cannot be measured on it")?;
+    let hz = measure::host_hz()?;
     let verdict = args.common.accelerator()?;
-    let (floor, mut file) = Unfinished::file(&std::env::temp_dir())?;
-    file.write_all(&floor_image()?)?;
+    let floor = measure::empty_guest()?;
     let launch = args.common.launch(&args.image, &verdict);
     let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
 

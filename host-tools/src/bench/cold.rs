@@ -8,8 +8,10 @@ use anyhow::ensure;
 use indicatif::ProgressBar;
 use mayfly_qemu::Launch;
 
-use self::fresh::{Fresh, OTHERS, Subject};
+use self::fresh::{Fresh, Subject};
 use super::images::Images;
+use super::microseconds;
+use super::numbered::OTHERS;
 use super::rows::{Column, Row, Rows};
 use super::server::Work;
 use super::session::{Common, Session};
@@ -84,7 +86,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let launch = first.made.described(&args.common, &verdict);
     let mut session = Session::begin(Benchmark::Cold, &args.common, first.made.image.clone(), &launch, &verdict)?;
 
-    let runs = if args.common.counts() { 0 } else { args.runs };
+    let runs = args.common.timed(args.runs);
     let bar = super::progress(subjects.len() as u32 * COUNTED + runs)?;
     let mut rows = subjects.iter().map(|subject| count(subject, &bar)).collect::<anyhow::Result<Vec<_>>>()?;
     if args.common.counts() {
@@ -142,7 +144,7 @@ fn time(
             let (server, request) = fresh.next()?;
             for times in times {
                 server.send(&subjects[at].other())?;
-                times.push(server.send(&request)?.as_secs_f64() * 1e6);
+                times.push(microseconds(server.send(&request)?));
             }
         }
         // Nobody is always the first.

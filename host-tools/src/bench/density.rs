@@ -64,7 +64,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let launch = first.made.described(&args.common, &verdict);
     let mut session = Session::begin(Benchmark::Density, &args.common, first.made.image.clone(), &launch, &verdict)?;
 
-    let runs = if args.common.counts() { 0 } else { args.runs };
+    let runs = args.common.timed(args.runs);
     let bar = super::progress((1 + runs) * STEPS * subjects.len() as u32)?;
     let counted = fill::all(&subjects, |subject| subject.made.counted(), COUNTED, &bar)?;
     let timed = (0..runs).map(|_| fill::all(&subjects, |subject| subject.made.launch(&args.common, &verdict), 0, &bar));

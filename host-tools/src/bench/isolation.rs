@@ -62,7 +62,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let launch = args.common.launch("{image}", &verdict);
     let mut session = Session::begin(Benchmark::Isolation, &args.common, image, &launch, &verdict)?;
 
-    let rounds = if args.common.counts() { 0 } else { args.runs };
+    let rounds = args.common.timed(args.runs);
     let bar = super::progress(images.len() as u32 + rounds)?;
     let mut rows: Vec<Row> = Isolation::ALL.iter().map(|isolation| Row::new(*isolation)).collect();
     for (row, image) in rows.iter_mut().zip(&images) {

@@ -10,6 +10,7 @@ use mayfly_qemu::Launch;
 
 use self::dimension::{Dimension, Machine};
 use super::images::{Images, Made};
+use super::microseconds;
 use super::rows::{Column, Row, Rows};
 use super::server::{Server, Work};
 use super::session::{Common, Session};
@@ -79,7 +80,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let mut session = Session::begin(Benchmark::Scale, &args.common, first.image.clone(), &launch, &verdict)?;
 
     let points: usize = dimensions.iter().map(|dimension| dimension.points.len()).sum();
-    let runs = if args.common.counts() { 0 } else { args.runs };
+    let runs = args.common.timed(args.runs);
     let bar = super::progress(points as u32 + dimensions.len() as u32 * runs)?;
     let mut rows = Vec::new();
     for dimension in &dimensions {
@@ -152,7 +153,7 @@ fn time(
             let first = if round == 0 { WARMUP } else { 1 };
             (0..first).try_for_each(|_| server.send(&point.request).map(drop))?;
             for _ in 0..args.requests {
-                times[at].push(server.send(&point.request)?.as_secs_f64() * 1e6);
+                times[at].push(microseconds(server.send(&point.request)?));
             }
         }
         // Nobody is always the first.

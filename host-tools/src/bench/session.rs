@@ -48,6 +48,11 @@ impl Common {
         self.metric == Metric::Insn
     }
 
+    /// How many of `runs` are timed: none if instructions are counted.
+    pub(super) fn timed(&self, runs: u32) -> u32 {
+        if self.counts() { 0 } else { runs }
+    }
+
     /// Decides what executes the machines' instructions.
     pub(super) fn accelerator(&self) -> anyhow::Result<Verdict> {
         if !self.counts() {

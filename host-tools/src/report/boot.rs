@@ -1,6 +1,6 @@
 //! The section of boots: where the time goes, how it varies, and how long others take.
 
-use super::generic::{self, Item};
+use super::generic;
 use super::input::Entry;
 use super::number::{brief, interval, number, quantity};
 use super::phases::{GUEST, HOST, Phases, first_response};
@@ -18,22 +18,11 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
     let mut pictures: Vec<_> = boots.iter().map(|phases| waterfall(phases, &vary.label(phases.entry))).collect();
     pictures.extend(comparison(entries));
     pictures.extend(boots.iter().filter_map(|phases| distribution(phases, &vary.label(phases.entry))));
-    let of = |names: &[&str]| -> Vec<Item<'a>> {
-        let of =
-            |name: &&str| own.iter().filter_map(|entry| Some((*entry, entry.record.series(name)?))).collect::<Vec<_>>();
-        names.iter().flat_map(of).collect()
-    };
-    let blocks = of(&["blocks of the firmware", "blocks until the first response"]);
-    pictures.extend(generic::bars_by_name("Blocks of code that QEMU translated", &blocks, &vary).map(|picture| {
-        Picture {
-            caption:
-                "Under TCG most of a boot is translation: each block of guest code is turned into host code when it \
-            first runs. \
-                  The fewer different blocks, the shorter the boot."
-                    .to_owned(),
-            ..picture
-        }
-    }));
+    let blocks = generic::named(&own, &["blocks of the firmware", "blocks until the first response"]);
+    let caption = "Under TCG most of a boot is translation: each block of guest code is turned into host code when it first \
+                   runs. The fewer different blocks, the shorter the boot.";
+    let picture = generic::bars_by_name("Blocks of code that QEMU translated", &blocks, &vary);
+    pictures.extend(picture.map(|picture| Picture { caption: caption.to_owned(), ..picture }));
     pictures
 }
 
