@@ -104,8 +104,8 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     }
     println!("{}", Comparison(systems));
     let notes = [INCLUDES, ASKED].map(str::to_owned).to_vec();
-    let subject = Subject { system: "mayfly".to_owned(), line: session.environment().line.clone(), notes };
-    session.add_of(subject, [("path", args.path.as_str().into())], WARMUP, report::series(&runs, report.translation));
+    let own = session.own(notes);
+    session.add_of(own, [("path", args.path.as_str().into())], WARMUP, report::series(&runs, report.translation));
     for (at, peer) in peers.ready.iter().enumerate() {
         session.add_of(subject_of(peer, &host)?, [("path", peer.path.as_str().into())], WARMUP, series(others(at)));
     }

@@ -122,6 +122,11 @@ impl Session {
         &self.environment
     }
 
+    /// Mayfly, by the command line of the environment. `notes`: what has to be known of it.
+    pub(super) fn own(&self, notes: Vec<String>) -> Subject {
+        Subject { system: "mayfly".to_owned(), line: self.environment.line.clone(), notes }
+    }
+
     /// Notes a result of Mayfly's. `warmup`: runs before it that are not in it.
     pub(super) fn add<const N: usize>(
         &mut self,
@@ -129,8 +134,7 @@ impl Session {
         warmup: u32,
         series: impl IntoIterator<Item = Series>,
     ) {
-        let subject = Subject { system: "mayfly".to_owned(), line: self.environment.line.clone(), notes: Vec::new() };
-        self.add_of(subject, parameters, warmup, series);
+        self.add_of(self.own(Vec::new()), parameters, warmup, series);
     }
 
     /// Notes a result of Mayfly's on an image that was made for it. `launch`: how its machine is booted.
@@ -142,7 +146,7 @@ impl Session {
         warmup: u32,
         series: impl IntoIterator<Item = Series>,
     ) {
-        let subject = Subject { system: "mayfly".to_owned(), line: launch.template().to_string(), notes: Vec::new() };
+        let subject = Subject { line: launch.template().to_string(), ..self.own(Vec::new()) };
         self.add_of(subject, parameters, warmup, series);
         if let Some(record) = self.records.last_mut() {
             record.environment.image = image.clone();

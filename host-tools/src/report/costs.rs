@@ -5,6 +5,7 @@ use super::input::Entry;
 use super::picture::Picture;
 use super::plot::Along;
 use super::vary::Vary;
+use super::words::list;
 use crate::results::{Benchmark, Unit};
 
 /// Lines that belong together.
@@ -107,9 +108,10 @@ fn grown<'a>(
 fn furthest<'a>(alike: &[&'a Entry], vary: &Vary, series: &[&str]) -> Option<Picture<'a>> {
     let greatest = alike.iter().filter_map(|entry| vary.place(entry)).max_by(f64::total_cmp)?;
     let last: Vec<_> = alike.iter().filter(|entry| vary.place(entry) == Some(greatest)).copied().collect();
-    let title = format!("{} is distributed, {}", series.join(" · "), vary.label(last.first()?));
+    let names: Vec<_> = series.iter().map(|name| (*name).to_owned()).collect();
+    let title = format!("How {} are distributed, {}", list(&names), vary.label(last.first()?));
     let picture = generic::distribution("", &generic::named(&last, series), &Vary::of(&last))?;
-    Some(Picture { title: format!("How {title}"), ..picture })
+    Some(Picture { title, ..picture })
 }
 
 /// A bar for each figure, and how times and their differences are distributed.
@@ -166,10 +168,10 @@ mod tests {
             [
                 "First and second request by functions",
                 "Instructions of first and second request by functions",
-                "How first request · second request is distributed, functions = 1,000",
+                "How first request and second request are distributed, functions = 1,000",
                 "First and second request by KiB of program",
                 "Instructions of first and second request by KiB of program",
-                "How first request · second request is distributed, KiB of program = 64",
+                "How first request and second request are distributed, KiB of program = 64",
             ]
         );
     }
