@@ -30,7 +30,7 @@ const PATH: &str = "/hello";
 /// prepared is booted and asked by the same clock: from the spawn of its process to the last byte of its first response.
 ///
 /// With --metric insn nothing is timed: the guest's instructions are counted from each phase of a boot, of its first request
-/// and of a later one to the next. --runs has no say then: every boot takes the same. Nor have peers, which leave no stamps.
+/// and of a later one to the next. Peers have no part in it: they leave no stamps.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  mayfly bench --prepare linux\n  mayfly bench boot --runs 50 --json build/results.jsonl\n  \
@@ -40,11 +40,11 @@ pub(super) struct Args {
     /// How many boots to measure.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// The image.
+    /// The image to boot.
     #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
     image: PathBuf,
     /// What to ask the image for.
-    #[arg(long, default_value = PATH)]
+    #[arg(long, default_value = PATH, value_parser = super::path)]
     path: String,
     #[command(flatten)]
     peers: Choice,

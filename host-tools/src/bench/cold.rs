@@ -34,11 +34,11 @@ const FUNCTIONS: u32 = 32;
 #[command(after_help = "Example:\n  mayfly bench cold --functions 1,10000 --runs 100 --json build/results.jsonl")]
 pub(super) struct Args {
     /// How many functions the image holds: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 10, 100, 1000, 10_000],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,10,100,1000,10000",
         value_parser = clap::value_parser!(u32).range(1..=50_000))]
     functions: Vec<u32>,
     /// KiB of program of each function, in images of 32 functions: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [4, 64, 1024],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "4,64,1024",
         value_parser = clap::value_parser!(u32).range(4..=16_384))]
     program: Vec<u32>,
     /// How many functions of each image are timed.

@@ -20,7 +20,7 @@ use crate::results::{Benchmark, Series, Unit};
 #[command(after_help = "Example:\n  mayfly bench density --memory 64,256 --json build/results.jsonl")]
 pub(super) struct Args {
     /// Memory of the machine in MiB: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [32, 64, 128],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "32,64,128",
         value_parser = clap::value_parser!(u32).range(16..=1024))]
     memory: Vec<u32>,
     /// How many times each machine is booted and filled.

@@ -31,19 +31,19 @@ const WARMUP: u32 = 5;
 #[command(after_help = "Example:\n  mayfly bench scale --connections 1,900 --runs 50 --json build/results.jsonl")]
 pub(super) struct Args {
     /// Functions in the image: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 10, 100, 1000, 10_000],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,10,100,1000,10000",
         value_parser = clap::value_parser!(u32).range(1..=50_000))]
     functions: Vec<u32>,
     /// Open connections, the one that is asked among them: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 10, 100, 500],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,10,100,500",
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     connections: Vec<u32>,
     /// Bytes of a request's body, which comes back: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [0, 1 << 10, 16 << 10, 256 << 10, 1 << 20],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "0,1024,16384,262144,1048576",
         value_parser = clap::value_parser!(u32).range(..=1 << 20))]
     body: Vec<u32>,
     /// Pages that the function writes to, beside its stack: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [0, 1, 4, 16, 64, 256],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "0,1,4,16,64,256",
         value_parser = clap::value_parser!(u32).range(..=4096))]
     pages: Vec<u32>,
     /// How many requests of a round are timed for each value.

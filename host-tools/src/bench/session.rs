@@ -21,7 +21,8 @@ pub(super) enum Metric {
 /// Options of every benchmark.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Common {
-    /// Measure time, or count the guest's instructions: nothing is timed then, and every run gives the same bytes.
+    /// Measure time, or count the guest's instructions: nothing is timed then, --runs has no say, and the result is the same
+    /// every time.
     #[arg(long, value_name = "METRIC", default_value = "time")]
     metric: Metric,
     /// Add the results to a file, each as a line of JSON.
@@ -101,6 +102,8 @@ impl Session {
         launch: &Launch,
         verdict: &Verdict,
     ) -> anyhow::Result<Self> {
+        // Now rather than when all is measured.
+        common.json.as_deref().map_or(Ok(()), results::check_place)?;
         let mut environment = Environment::gather(image, launch, verdict)?;
         let mut words: Vec<_> = env::args().skip(1).collect();
         if common.counts() {

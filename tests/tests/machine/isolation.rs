@@ -101,8 +101,8 @@ fn more_invocations_than_the_manifest_allows_wait_for_their_turn() {
         guest.settle(QUIET).frames_used - before
     };
     let [one, allowed, more] = [1, ALLOWED, ASKED].map(&mut frames_after);
-    assert!(one > 0 && allowed >= ALLOWED as u64 * one, "{allowed} frames for {ALLOWED}, {one} for one");
-    assert!(more < allowed + one, "{more} frames for {ASKED}, {allowed} for {ALLOWED}, {one} for one");
+    assert!(one > 0 && allowed >= ALLOWED as u64 * one, "{allowed} page frames for {ALLOWED}, {one} for one");
+    assert!(more < allowed + one, "{more} page frames for {ASKED}, {allowed} for {ALLOWED}, {one} for one");
     guest.expect_hello();
 }
 
