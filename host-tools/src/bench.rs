@@ -39,13 +39,17 @@ use crate::peer::Peer;
 /// Memory of each machine that is measured beside others: what the largest of them needs.
 const MEMORY_MIB: u32 = 256;
 
+/// How long a machine may take for anything that is asked of it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// A machine that was quiet for so long rests: it is longer than it takes the client's acknowledgement to arrive.
+pub(crate) const QUIET: Duration = Duration::from_millis(20);
+
 /// Measures an image, or this source tree against another revision of it.
 #[derive(clap::Args)]
 #[command(
-    subcommand_negates_reqs = true,
     args_conflicts_with_subcommands = true,
     arg_required_else_help = true,
-    group = ArgGroup::new("instead").required(true).args(["prepare", "against"]),
+    group = ArgGroup::new("instead").args(["prepare", "against"]),
     after_help = "Examples:\n  mayfly bench boot --runs 50\n  mayfly bench --against HEAD~1\n  \
         mayfly bench --against v0.1 functions/echo --metric insn"
 )]
@@ -82,9 +86,9 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
         Some(What::Load(args)) => load::main(args),
         Some(What::Scale(args)) => scale::main(args),
         Some(What::Warm(args)) => warm::main(args),
-        None => match against::main(&args.against)? {
-            Some(code) => Ok(code),
-            None => prepare(&Peer::named(&args.prepare.unwrap_or_default())?).map(|()| ExitCode::SUCCESS),
+        None => match args.prepare {
+            Some(peer) => prepare(&Peer::named(&peer)?).map(|()| ExitCode::SUCCESS),
+            None => against::main(&args.against),
         },
     }
 }
@@ -104,12 +108,23 @@ pub(crate) fn boot(image: &Path, runs: u32) -> anyhow::Result<ExitCode> {
     boot::main(boot::Args::new(image, runs))
 }
 
+/// Takes a path to ask for from a command line.
+pub(crate) fn path(text: &str) -> Result<String, String> {
+    if text.starts_with('/') { Ok(text.to_owned()) } else { Err("a path begins with `/`, such as /hello".to_owned()) }
+}
+
 /// Shows how much of `len` steps is done.
 pub(crate) fn progress(len: u32) -> anyhow::Result<ProgressBar> {
     let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}, {eta} left")?;
     Ok(ProgressBar::new(u64::from(len)).with_style(style).with_message("measuring"))
 }
 
-fn milliseconds(time: Duration) -> f64 {
+/// A time in the unit of boots.
+pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
+}
+
+/// A time in the unit of requests.
+pub(crate) fn microseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use mayfly_qemu::accelerator::{self, Choice};
 use mayfly_qemu::{Launch, Machine, MachineType, Version};
 
-use crate::bench;
+use crate::bench::{self, milliseconds};
 use crate::build::{build, examples, show_size, source_root};
 use crate::invoke::{Answer, Client};
 
@@ -95,7 +95,10 @@ pub fn main(_: Args) -> Result<ExitCode> {
     let answered = client.ask_first(&mut machine, HELLO.target, None)?;
     let took = machine.spawned().elapsed();
     let outcome = HELLO.check(&answered).and_then(|()| {
-        println!("The first answer came {:.0} ms after QEMU was started. (Step 5 measures that properly.)", ms(took));
+        println!(
+            "The first answer came {:.0} ms after QEMU was started. (Step 5 measures that properly.)",
+            milliseconds(took)
+        );
         show_functions(&client, &machine)
     });
     // What the machine has to say explains a failure best.
@@ -210,11 +213,11 @@ fn spin(client: &Client) -> Result<()> {
     })?;
     println!(
         "Meanwhile, in {:.0} ms, hello answered {answers} times; the slowest answer took {:.1} ms.",
-        ms(started.elapsed()),
-        ms(slowest)
+        milliseconds(started.elapsed()),
+        milliseconds(slowest)
     );
     ensure!(answers >= 10, "hello must go on answering while spin runs, but answered only {answers} times");
-    ensure!(slowest <= SLOWEST, "hello must not wait for spin, but one answer took {:.0} ms", ms(slowest));
+    ensure!(slowest <= SLOWEST, "hello must not wait for spin, but one answer took {:.0} ms", milliseconds(slowest));
     Ok(())
 }
 
@@ -249,10 +252,6 @@ fn row(target: &str, body: &str, status: u16, answer: &str) {
     let shown: String = line.chars().take(SHOWN).collect();
     let more = if shown.len() < line.len() { "…" } else { "" };
     println!("{target:<18}{:<50}{status:>6}  {shown}{more}", body.trim_end());
-}
-
-fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ use crate::unfinished::Unfinished;
 /// The page is one HTML file that needs no network and no scripts: what the results say in words, pictures with the tables
 /// behind them, where and with what everything was measured, and the commands that repeat it.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  mayfly bench boot --json build/r.jsonl\n  mayfly report build/r.jsonl")]
+#[command(after_help = "Examples:\n  mayfly bench boot --json build/r.jsonl\n  mayfly report build/r.jsonl")]
 pub struct Args {
     /// Files of results, as `mayfly bench … --json FILE` writes them.
     #[arg(value_name = "FILE", required = true)]

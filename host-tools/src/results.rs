@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::environment::{Environment, Host, Image, Revision};
+pub(crate) use self::file::check_place;
 pub use self::file::{append, read};
 pub use self::summary::{Summary, distribution};
 

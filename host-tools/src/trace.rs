@@ -27,11 +27,11 @@ const DEFAULT_OUTPUT: &str = "build/trace.json";
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  mayfly trace --path /hello --requests 10 -o build/trace.json")]
 pub struct Args {
-    /// The image.
+    /// The image to boot.
     #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
     image: PathBuf,
     /// What to ask the image for. The answer must be a success.
-    #[arg(long, default_value = "/hello")]
+    #[arg(long, default_value = "/hello", value_parser = bench::path)]
     path: String,
     /// How many requests to ask after the first one, each on a connection of its own.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -72,7 +72,7 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
         args.output.display(),
         args.requests,
         spans.len(),
-        most.as_secs_f64() * 1e6
+        bench::microseconds(most)
     );
     println!("open it at https://ui.perfetto.dev or chrome://tracing; docs/trace.md says what is what");
     Ok(ExitCode::SUCCESS)

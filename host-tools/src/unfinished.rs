@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Numbers of the names that this process has tried.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
 /// A file or folder that is removed again unless it is finished.
 #[derive(Debug)]
 pub struct Unfinished {
@@ -18,23 +21,24 @@ pub struct Unfinished {
 impl Unfinished {
     /// A new file in `folder`, open for writing.
     pub fn file(folder: &Path) -> io::Result<(Self, File)> {
-        let unfinished = Self::named(folder);
-        let file = File::create_new(&unfinished.path)?;
-        Ok((unfinished, file))
+        Self::make(folder, |path| File::create_new(path))
     }
 
     /// A new folder in `parent`.
     pub fn folder(parent: &Path) -> io::Result<Self> {
-        let unfinished = Self::named(parent);
-        fs::create_dir(&unfinished.path)?;
-        Ok(unfinished)
+        Ok(Self::make(parent, |path| fs::create_dir(path))?.0)
     }
 
-    /// A name that nobody else uses.
-    fn named(folder: &Path) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self { path: folder.join(format!(".mayfly-{}-{count}.unfinished", process::id())) }
+    /// Makes something under the next name that is free: a process that was killed, or one of another container that shares the
+    /// folder, may have had the same number as this one.
+    fn make<T>(folder: &Path, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<(Self, T)> {
+        loop {
+            let path = folder.join(name(COUNT.fetch_add(1, Ordering::Relaxed)));
+            match make(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return Ok((Self { path }, made?)),
+            }
+        }
     }
 
     /// Where it is until it is finished.
@@ -64,6 +68,10 @@ impl Drop for Unfinished {
     }
 }
 
+fn name(count: u32) -> String {
+    format!(".mayfly-{}-{count}.unfinished", process::id())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +87,20 @@ mod tests {
         file.finish(&parent.path().join("done")).expect("a name");
         let names: Vec<_> = fs::read_dir(parent.path()).expect("a folder").flatten().map(|e| e.file_name()).collect();
         assert_eq!(names, ["done"]);
+    }
+
+    #[test]
+    fn what_another_process_left_under_the_next_names_is_passed_over() {
+        let parent = Unfinished::folder(&std::env::temp_dir()).expect("a folder");
+        // Other tests of this process may take some of these numbers meanwhile.
+        let next = COUNT.load(Ordering::Relaxed);
+        let names = (next..next + 200).map(|count| parent.path().join(name(count)));
+        let left: Vec<_> = names.inspect(|name| fs::write(name, "theirs").expect("a file")).collect();
+        let folder = Unfinished::folder(parent.path()).expect("a name is free");
+        let (file, _) = Unfinished::file(parent.path()).expect("a name is free");
+        assert!(!left.iter().any(|name| name == folder.path() || name == file.path()));
+        drop((folder, file));
+        assert!(left.iter().all(|name| fs::read(name).is_ok_and(|text| text == b"theirs")), "it is none of ours");
     }
 
     #[test]

@@ -183,6 +183,19 @@ fn a_page_can_be_read_wide_on_a_phone_and_in_the_dark_and_asks_nobody_for_anythi
 }
 
 #[test]
+fn on_paper_each_section_has_one_table() {
+    const TABLES: &str = "[...document.querySelectorAll('section')]
+        .map((section) => [...section.querySelectorAll('table')].filter((table) => table.checkVisibility()).length)";
+    let folder = Unfinished::folder(&std::env::temp_dir()).expect("a folder");
+    let page = page(folder.path());
+    let mut browser = Browser::start();
+    browser.open(&page);
+    assert_eq!(browser.evaluate(TABLES), json!([0, 0, 0, 0]), "they are folded up");
+    browser.ask("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+    assert_eq!(browser.evaluate(TABLES), json!([1, 1, 1, 1]));
+}
+
+#[test]
 fn what_would_bother_a_reader_is_noticed() {
     let folder = Unfinished::folder(&std::env::temp_dir()).expect("a folder");
     let page = folder.path().join("bad.html");

@@ -1,19 +1,16 @@
-//! Ten thousand functions beside one: boots of both in turn, then requests to functions that are resident and to such
-//! that are not.
+//! Ten thousand functions beside one: boots of both in turn. `mayfly bench cold` and `scale` have the requests.
 //!
-//! `cargo bench -p mayfly-tests --bench many -- [OPTION N]…` with --boots and --requests.
+//! `cargo bench -p mayfly-tests --bench many [-- --boots N]`
 
-use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fastrand::Rng;
 use lexopt::prelude::*;
 use mayfly_abi::ledger::Phase;
 use mayfly_qemu::clock::{JoinedClock, Watch};
 use mayfly_qemu::{Error, Launch, tsc_hz};
-use mayfly_tests::{Exchange, Guest, Latencies, Load, images, many};
+use mayfly_tests::{Latencies, images};
 
 /// Memory of the machines, in MiB.
 const MEMORY: u32 = 128;
@@ -21,19 +18,17 @@ const MEMORY: u32 = 128;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() -> Result<(), lexopt::Error> {
-    let (mut boots, mut requests) = (20, 20_000);
+    let mut boots = 20;
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("boots") => boots = arguments.value()?.parse()?,
-            Long("requests") => requests = arguments.value()?.parse()?,
             // Cargo says this to every bench.
             Long("bench") => {}
             other => return Err(other.unexpected()),
         }
     }
     compare_boots(boots);
-    compare_requests(requests);
     Ok(())
 }
 
@@ -96,27 +91,4 @@ impl std::fmt::Display for Spread {
         let ms = |percent| self.0.percentile(percent).as_secs_f64() * 1e3;
         write!(out, "least {:6.2} ms, median {:6.2} ms", ms(0.0), ms(50.0))
     }
-}
-
-/// Prints how long requests take: to one function, to so many that all stay, to all of them, of which most have to be
-/// made again.
-fn compare_requests(requests: usize) {
-    /// So many are sure to stay in memory.
-    const RESIDENT: u32 = 2000;
-    let guest = Guest::measured(Launch::new(images::ten_thousand()).memory_mib(MEMORY));
-    let guest = guest.within(Duration::from_secs(3600));
-    let load = Load { requests, connections: 8, at_once: 4, longest_body: 0 };
-    println!("{requests} requests in random order, on {} connections, {} at once:", load.connections, load.at_once);
-    let ask = |choose: &(dyn Fn(&mut Rng) -> Exchange + Sync)| load.ask(&guest, |rng| Cow::Owned(choose(rng)));
-    println!("  to hello alone: {}", ask(&|_| Exchange::hello("you")));
-    let started = Instant::now();
-    let mut connection = guest.connect();
-    for number in 0..RESIDENT {
-        let exchange = many::exchange(number);
-        exchange.check(&connection.ask(&exchange.request)).unwrap_or_else(|wrong| panic!("{wrong}"));
-    }
-    println!("  {RESIDENT} first requests, one after another: {:.2} s", started.elapsed().as_secs_f64());
-    println!("  to these {RESIDENT}: {}", ask(&|rng| many::exchange(rng.u32(..RESIDENT))));
-    println!("  to all {}: {}", images::MANY, ask(&|rng| many::exchange(rng.u32(..images::MANY))));
-    guest.expect_hello();
 }

@@ -7,7 +7,7 @@ mod verdict;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use mayfly_qemu::accelerator;
 
 use self::times::Times;
@@ -34,7 +34,7 @@ pub(super) struct Comparison {
     #[arg(long, value_name = "REV")]
     against: Option<String>,
     /// Folders of the functions to build with --against, of which the first is asked. Without any: functions/hello.
-    #[arg(value_name = "DIR", requires = "against")]
+    #[arg(value_name = "DIR", conflicts_with = "prepare")]
     dirs: Vec<PathBuf>,
     /// With --against: how many boots and rounds of requests are timed of each.
     #[arg(long, value_name = "N", default_value_t = 20, requires = "against",
@@ -48,9 +48,14 @@ pub(super) struct Comparison {
     accel: accelerator::Choice,
 }
 
-/// Carries out `mayfly bench --against REV`, if it is asked for.
-pub(super) fn main(args: &Comparison) -> anyhow::Result<Option<ExitCode>> {
-    let Some(revision) = &args.against else { return Ok(None) };
+/// Carries out `mayfly bench --against REV`.
+pub(super) fn main(args: &Comparison) -> anyhow::Result<ExitCode> {
+    let Some(revision) = &args.against else {
+        let name = args.dirs.first().map_or_else(String::new, |dir| dir.display().to_string());
+        bail!(
+            "there is no benchmark `{name}`: `mayfly bench --help` lists them; folders of functions go with --against REV"
+        );
+    };
     let common = Common::of(args.metric, args.accel);
     let verdict = common.accelerator()?;
     let root = source_root()?;
@@ -79,7 +84,7 @@ pub(super) fn main(args: &Comparison) -> anyhow::Result<Option<ExitCode>> {
     }
     if before.sha256 == now.sha256 {
         println!("no difference: both build the same image, byte for byte");
-        return Ok(Some(ExitCode::SUCCESS));
+        return Ok(ExitCode::SUCCESS);
     }
     let counted = |image: &Path, whose: &str| {
         stop.check()?;
@@ -93,7 +98,7 @@ pub(super) fn main(args: &Comparison) -> anyhow::Result<Option<ExitCode>> {
         Some(Times::take(images, &path, &verdict, args.runs, &stop)?)
     };
     print!("{}", Verdict::of(revision, &before, &now, times));
-    Ok(Some(ExitCode::SUCCESS))
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The same folders in the other revision. Those that lie outside of the source tree are the same.

@@ -1,11 +1,9 @@
 //! `mayfly bench boot`: from the spawn of QEMU to the first byte of a response, run by run beside its floor and other systems.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use mayfly_qemu::tsc_hz;
 
 use super::comparison::Comparison;
 use super::counted::{self, Counted};
@@ -17,11 +15,10 @@ use super::session::{Common, Session, Subject};
 use super::table::Table;
 use super::translation;
 use super::waterfall::Waterfall;
-use crate::build::{DEFAULT_IMAGE, floor_image};
+use crate::build::DEFAULT_IMAGE;
 use crate::image_file::ImageFile;
 use crate::peer::{Host, Peer};
 use crate::results::{Benchmark, Image, Series, Summary, Unit};
-use crate::unfinished::Unfinished;
 
 /// What is asked for if nothing else is said.
 const PATH: &str = "/hello";
@@ -33,7 +30,7 @@ const PATH: &str = "/hello";
 /// prepared is booted and asked by the same clock: from the spawn of its process to the last byte of its first response.
 ///
 /// With --metric insn nothing is timed: the guest's instructions are counted from each phase of a boot, of its first request
-/// and of a later one to the next. --runs has no say then: every boot takes the same. Nor have peers, which leave no stamps.
+/// and of a later one to the next. Peers have no part in it: they leave no stamps.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  mayfly bench --prepare linux\n  mayfly bench boot --runs 50 --json build/results.jsonl\n  \
@@ -43,11 +40,11 @@ pub(super) struct Args {
     /// How many boots to measure.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// The image.
+    /// The image to boot.
     #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
     image: PathBuf,
     /// What to ask the image for.
-    #[arg(long, default_value = PATH)]
+    #[arg(long, default_value = PATH, value_parser = super::path)]
     path: String,
     #[command(flatten)]
     peers: Choice,
@@ -76,10 +73,9 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     if args.common.counts() {
         return count(&args);
     }
-    let hz = tsc_hz().context("this host's TSC has no steady rate, so boots cannot be measured on it")?;
+    let hz = measure::host_hz()?;
     let verdict = args.common.accelerator()?;
-    let (floor, mut file) = Unfinished::file(&std::env::temp_dir())?;
-    file.write_all(&floor_image()?)?;
+    let floor = measure::empty_guest()?;
     let launch = args.common.launch(&args.image, &verdict);
     let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
 
@@ -108,8 +104,8 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     }
     println!("{}", Comparison(systems));
     let notes = [INCLUDES, ASKED].map(str::to_owned).to_vec();
-    let subject = Subject { system: "mayfly".to_owned(), line: session.environment().line.clone(), notes };
-    session.add_of(subject, [("path", args.path.as_str().into())], WARMUP, report::series(&runs, report.translation));
+    let own = session.own(notes);
+    session.add_of(own, [("path", args.path.as_str().into())], WARMUP, report::series(&runs, report.translation));
     for (at, peer) in peers.ready.iter().enumerate() {
         session.add_of(subject_of(peer, &host)?, [("path", peer.path.as_str().into())], WARMUP, series(others(at)));
     }

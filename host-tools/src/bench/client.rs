@@ -1,13 +1,13 @@
 //! The client of a boot: one connection, opened as early as it can be, one request, and the times of both.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use mayfly_qemu::Machine;
 
-/// How long QEMU may take to open its port, and the guest to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::PATIENCE;
 
 /// What the client saw, in time since QEMU was started.
 #[derive(Clone, Copy, Debug)]
@@ -27,17 +27,20 @@ pub(crate) struct Seen {
 /// Asks for `path` on a connection of its own and waits for the whole answer, which must be a success.
 pub(crate) fn exchange(machine: &mut Machine, path: &str) -> anyhow::Result<Seen> {
     let spawned = machine.spawned();
-    let connect = || {
-        let connection = machine.connect(PATIENCE)?;
-        connection.set_nodelay(true)?;
-        connection.set_read_timeout(Some(PATIENCE))?;
-        Ok(connection)
-    };
-    ask(connect, path, spawned).or_else(|error| {
+    ask(|| connect(machine), path, spawned).or_else(|error| {
         // If the machine has ended, that is the better explanation.
         machine.check()?;
         bail!("GET {path}: {error:#}\n{}", machine.report())
     })
+}
+
+/// A connection to the machine's server.
+pub(super) fn connect(machine: &mut Machine) -> anyhow::Result<TcpStream> {
+    let connection = machine.connect(PATIENCE)?;
+    connection.set_nodelay(true)?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_write_timeout(Some(PATIENCE))?;
+    Ok(connection)
 }
 
 /// The same on whatever `connect` opens.
@@ -52,15 +55,15 @@ fn ask<C: Read + Write>(
     let request = format!("GET {path} HTTP/1.1\r\nHost: mayfly\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).context("the request cannot be sent")?;
     let sent = spawned.elapsed();
-    let (first_byte, last_byte) = receive(&mut connection)?;
+    let Answer { status, first_byte, last_byte, .. } = answer(&mut connection)?;
+    succeeded(status)?;
     Ok(Seen { connecting, connected, sent, first_byte: first_byte - spawned, last_byte: last_byte - spawned })
 }
 
-/// Reads a response, which must be a success: when its first byte and when its last byte was there.
-pub(super) fn receive(connection: &mut impl Read) -> anyhow::Result<(Instant, Instant)> {
-    let Answer { status, first_byte, last_byte, .. } = answer(connection)?;
+/// An error unless this is the status of a success.
+pub(super) fn succeeded(status: u16) -> anyhow::Result<()> {
     ensure!((200..300).contains(&status), "the answer has status {status}");
-    Ok((first_byte, last_byte))
+    Ok(())
 }
 
 /// A response, and when its first byte and when its last byte was there.

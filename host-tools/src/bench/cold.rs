@@ -8,8 +8,10 @@ use anyhow::ensure;
 use indicatif::ProgressBar;
 use mayfly_qemu::Launch;
 
-use self::fresh::{Fresh, OTHERS, Subject};
+use self::fresh::{Fresh, Subject};
 use super::images::Images;
+use super::microseconds;
+use super::numbered::OTHERS;
 use super::rows::{Column, Row, Rows};
 use super::server::Work;
 use super::session::{Common, Session};
@@ -32,11 +34,11 @@ const FUNCTIONS: u32 = 32;
 #[command(after_help = "Example:\n  mayfly bench cold --functions 1,10000 --runs 100 --json build/results.jsonl")]
 pub(super) struct Args {
     /// How many functions the image holds: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 10, 100, 1000, 10_000],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,10,100,1000,10000",
         value_parser = clap::value_parser!(u32).range(1..=50_000))]
     functions: Vec<u32>,
     /// KiB of program of each function, in images of 32 functions: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [4, 64, 1024],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "4,64,1024",
         value_parser = clap::value_parser!(u32).range(4..=16_384))]
     program: Vec<u32>,
     /// How many functions of each image are timed.
@@ -84,7 +86,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let launch = first.made.described(&args.common, &verdict);
     let mut session = Session::begin(Benchmark::Cold, &args.common, first.made.image.clone(), &launch, &verdict)?;
 
-    let runs = if args.common.counts() { 0 } else { args.runs };
+    let runs = args.common.timed(args.runs);
     let bar = super::progress(subjects.len() as u32 * COUNTED + runs)?;
     let mut rows = subjects.iter().map(|subject| count(subject, &bar)).collect::<anyhow::Result<Vec<_>>>()?;
     if args.common.counts() {
@@ -142,7 +144,7 @@ fn time(
             let (server, request) = fresh.next()?;
             for times in times {
                 server.send(&subjects[at].other())?;
-                times.push(server.send(&request)?.as_secs_f64() * 1e6);
+                times.push(microseconds(server.send(&request)?));
             }
         }
         // Nobody is always the first.

@@ -6,11 +6,11 @@ mod table;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use mayfly_abi::ledger::{Ledger, Phase};
 use mayfly_qemu::Launch;
 
-use super::server::{Server, Start};
+use super::server::Server;
 use crate::results::{Series, Unit};
 
 pub(super) use self::proxies::Proxies;
@@ -110,10 +110,7 @@ impl Counted {
     }
 
     fn once(image: &Path, path: &str) -> anyhow::Result<Self> {
-        let mut server = match Server::start(Launch::new(image).icount())? {
-            Start::Serving(server) => server,
-            Start::Refused(why) => bail!("the kernel refuses the machine that counts instructions: {why}"),
-        };
+        let mut server = Server::serving(Launch::new(image).icount())?;
         let boot = Part::of(&server.ledger()?, BOOT);
         let first_request = Part::of(&server.observe(path)?.1, &Phase::REQUEST);
         let request = shortest(|_| Ok(Part::of(&server.observe(path)?.1, &Phase::REQUEST)))?;
@@ -158,6 +155,16 @@ pub(super) mod tests {
     use mayfly_abi::wire::Wire;
 
     use super::*;
+
+    /// A part with steps of these lengths.
+    pub(in super::super) fn part(from: &'static str, steps: &[(&'static str, u64)]) -> Part {
+        let mut at = 0;
+        let steps = steps.iter().map(|(name, instructions)| {
+            at += instructions;
+            (*name, at)
+        });
+        Part::between(&[(from, 0)].into_iter().chain(steps).collect::<Vec<_>>())
+    }
 
     /// A ledger with these stamps.
     fn ledger(stamps: &[(Phase, u64)]) -> Ledger {

@@ -20,7 +20,7 @@ use crate::results::{Benchmark, Series, Unit};
 #[command(after_help = "Example:\n  mayfly bench density --memory 64,256 --json build/results.jsonl")]
 pub(super) struct Args {
     /// Memory of the machine in MiB: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [32, 64, 128],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "32,64,128",
         value_parser = clap::value_parser!(u32).range(16..=1024))]
     memory: Vec<u32>,
     /// How many times each machine is booted and filled.
@@ -64,7 +64,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let launch = first.made.described(&args.common, &verdict);
     let mut session = Session::begin(Benchmark::Density, &args.common, first.made.image.clone(), &launch, &verdict)?;
 
-    let runs = if args.common.counts() { 0 } else { args.runs };
+    let runs = args.common.timed(args.runs);
     let bar = super::progress((1 + runs) * STEPS * subjects.len() as u32)?;
     let counted = fill::all(&subjects, |subject| subject.made.counted(), COUNTED, &bar)?;
     let timed = (0..runs).map(|_| fill::all(&subjects, |subject| subject.made.launch(&args.common, &verdict), 0, &bar));

@@ -176,7 +176,7 @@ impl Attempt {
             if let Some(head) = client::head(&self.answer)?
                 && self.answer.len() >= head.whole()
             {
-                ensure!((200..300).contains(&head.status), "the answer has status {}", head.status);
+                client::succeeded(head.status)?;
                 return Ok(Progress::Answered(now));
             }
         }

@@ -62,7 +62,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let launch = args.common.launch("{image}", &verdict);
     let mut session = Session::begin(Benchmark::Isolation, &args.common, image, &launch, &verdict)?;
 
-    let rounds = if args.common.counts() { 0 } else { args.runs };
+    let rounds = args.common.timed(args.runs);
     let bar = super::progress(images.len() as u32 + rounds)?;
     let mut rows: Vec<Row> = Isolation::ALL.iter().map(|isolation| Row::new(*isolation)).collect();
     for (row, image) in rows.iter_mut().zip(&images) {
@@ -89,9 +89,11 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     println!("GET {} on a keep-alive connection{rounds}", subject.path());
     println!("{}\n\n{}", session.environment(), Table { subject: &subject, rows: &rows });
     for row in &rows {
-        row.ways().into_iter().for_each(|(way, series)| {
-            session.add([("isolation", row.isolation.into()), ("asked", way.into())], 1, series);
-        });
+        for (way, series) in row.ways() {
+            let notes = row.refused.iter().map(|why| format!("{} is refused: {why}", row.isolation)).collect();
+            let own = session.own(notes);
+            session.add_of(own, [("isolation", row.isolation.into()), ("asked", way.into())], 1, series);
+        }
     }
     session.end()?;
     Ok(ExitCode::SUCCESS)

@@ -28,13 +28,15 @@ use crate::results::{Benchmark, Image};
 /// The image and every peer that is prepared run at the same time on the same kind of machine, but only one is asked at a
 /// time. In its turn, connections are opened one after another, each with a first request; then each asks again as soon as
 /// it is answered, until the time is up. Every answer is compared byte for byte with the first one.
+///
+/// A load is made of time: --metric insn is refused.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  mayfly bench --prepare linux\n  mayfly bench load --rounds 10 --json build/results.jsonl"
+    after_help = "Examples:\n  mayfly bench --prepare linux\n  mayfly bench load --runs 10 --json build/results.jsonl"
 )]
 pub(super) struct Args {
     /// How many connections are open at once: a turn for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 16, 128],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,16,128",
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     connections: Vec<u32>,
     /// How long a turn lasts, in seconds.
@@ -42,8 +44,8 @@ pub(super) struct Args {
     seconds: u32,
     /// How many turns each system has with each number of connections.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-    /// The image.
+    runs: u32,
+    /// The image to boot.
     #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
     image: PathBuf,
     /// What to ask the image for. Peers are asked for what their files say.
@@ -76,7 +78,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     }
     let rows = measure(&mut systems, &args)?;
 
-    println!("GET {} on keep-alive connections, {} turns of {} s each", args.path, args.rounds, args.seconds);
+    println!("GET {} on keep-alive connections, {} turns of {} s each", args.path, args.runs, args.seconds);
     println!("{}\n{}\n\n{}", session.environment(), list(&systems), Table(&rows));
     for (at, row) in rows.iter().enumerate() {
         let mut subject = systems[at % systems.len()].subject();
@@ -96,10 +98,10 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
 /// Asks the systems in turn: a row for each number of connections and each system, in this order.
 fn measure(systems: &mut [System], args: &Args) -> anyhow::Result<Vec<Row>> {
     let duration = Duration::from_secs(args.seconds.into());
-    let bar = super::progress(args.rounds * args.connections.len() as u32 * systems.len() as u32)?;
+    let bar = super::progress(args.runs * args.connections.len() as u32 * systems.len() as u32)?;
     let mut order: Vec<usize> = (0..systems.len()).collect();
     let mut turns: Vec<Vec<Vec<Turn>>> = vec![systems.iter().map(|_| Vec::new()).collect(); args.connections.len()];
-    for _ in 0..args.rounds {
+    for _ in 0..args.runs {
         for (turns, &connections) in turns.iter_mut().zip(&args.connections) {
             for &at in &order {
                 turns[at].push(systems[at].turn(connections as usize, duration)?);

@@ -1,5 +1,6 @@
 //! One measured boot, and one measured floor.
 
+use std::io::Write;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,15 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use mayfly_abi::ledger::Phase;
 use mayfly_qemu::clock::{JoinedClock, Sighting, Watch};
-use mayfly_qemu::{Accelerator, Launch, Machine};
+use mayfly_qemu::{Accelerator, Launch, Machine, tsc_hz};
 
 use super::client::{self, Seen};
-use super::milliseconds;
-use super::rate;
+use super::{PATIENCE, milliseconds, rate};
+use crate::build::floor_image;
 use crate::results::Side;
-
-/// How long a guest may take to a stamp that it is sure to leave.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::unfinished::Unfinished;
 
 /// A point of a boot.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +51,20 @@ impl Boot {
 
 /// Why clocks cannot be joined.
 pub(crate) const CONTRADICTION: &str = "the clocks of guest and host do not fit together: the guest's runs at another rate, or the host's at no steady one";
+
+/// Ticks a second of the TSC that guest and host have in common.
+pub(super) fn host_hz() -> anyhow::Result<u64> {
+    tsc_hz().context(
+        "this host's TSC has no steady rate, so boots cannot be timed on it; `--metric insn` counts instructions on any host",
+    )
+}
+
+/// A file with the image of a guest that does nothing.
+pub(super) fn empty_guest() -> anyhow::Result<Unfinished> {
+    let (image, mut file) = Unfinished::file(&std::env::temp_dir())?;
+    file.write_all(&floor_image()?)?;
+    Ok(image)
+}
 
 /// How a boot is made.
 pub(super) fn launch(image: &Path, accelerator: Accelerator) -> Launch {

@@ -2,11 +2,21 @@
 
 use super::images::{Images, Made};
 use super::request::Request;
+use super::server::Server;
 use crate::build::{Generated, Work};
 use crate::few::grouped;
 
 /// The number of the first. All numbers from here on have as many digits, and so take as many instructions.
 const FIRST: u32 = 100_000;
+
+/// Functions of an image that are asked twice before any other is: the machine has then made and reset domains, and its lists,
+/// which double when they are full, do not grow with the next function.
+pub(super) const OTHERS: u32 = 5;
+
+/// Asks the [`OTHERS`], which follow the first `count` functions.
+pub(super) fn ask_others(server: &mut Server, count: u32) -> anyhow::Result<()> {
+    (count..count + OTHERS).flat_map(|at| [at, at]).try_for_each(|at| server.send(&request(at)).map(drop))
+}
 
 /// Makes the image of so many functions of so many pages each.
 pub(super) fn image(images: &mut Images, count: u32, pages: u32) -> anyhow::Result<Made> {

@@ -10,7 +10,7 @@ use mayfly_abi::ledger::Phase;
 use mayfly_qemu::Machine;
 use mayfly_qemu::clock::{JoinedClock, Rate, Watch};
 
-use super::{client, measure};
+use super::{PATIENCE, client, measure};
 
 /// Quiet before the first look; each further one waits twice as long.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -18,8 +18,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(640);
 /// The bounds are close enough together: a clock that is 1 % off is well outside of them.
 const CLOSE: f64 = 0.004;
-/// How long the machine may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Asks a machine that has booted for `path` until its rate is known, which must be `hz`: how far apart the bounds of the rate
 /// are, as a share of it. `boot`: from what was seen of its boot.

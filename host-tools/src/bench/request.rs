@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use super::client::Answer;
+use super::client::{self, Answer};
 
 /// A request on a keep-alive connection.
 #[derive(Clone, Debug)]
@@ -49,16 +49,18 @@ impl Request {
 
     /// Is this the answer that it must get?
     pub(super) fn check(&self, answer: &Answer) -> anyhow::Result<()> {
-        let status = answer.status;
-        let right = match &self.expected {
-            Expected::Status(expected) => status == *expected,
-            Expected::Success | Expected::Body(_) => (200..300).contains(&status),
-        };
-        ensure!(right, "the answer has status {status}");
-        if let Expected::Body(body) = &self.expected {
-            ensure!(answer.body == *body, "the answer of {} bytes is not the right one", answer.body.len());
+        match &self.expected {
+            Expected::Status(status) => {
+                ensure!(answer.status == *status, "the answer has status {}", answer.status);
+                Ok(())
+            }
+            Expected::Success => client::succeeded(answer.status),
+            Expected::Body(body) => {
+                client::succeeded(answer.status)?;
+                ensure!(answer.body == *body, "the answer of {} bytes is not the right one", answer.body.len());
+                Ok(())
+            }
         }
-        Ok(())
     }
 }
 

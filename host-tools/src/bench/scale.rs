@@ -10,6 +10,7 @@ use mayfly_qemu::Launch;
 
 use self::dimension::{Dimension, Machine};
 use super::images::{Images, Made};
+use super::microseconds;
 use super::rows::{Column, Row, Rows};
 use super::server::{Server, Work};
 use super::session::{Common, Session};
@@ -30,19 +31,19 @@ const WARMUP: u32 = 5;
 #[command(after_help = "Example:\n  mayfly bench scale --connections 1,900 --runs 50 --json build/results.jsonl")]
 pub(super) struct Args {
     /// Functions in the image: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 10, 100, 1000, 10_000],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,10,100,1000,10000",
         value_parser = clap::value_parser!(u32).range(1..=50_000))]
     functions: Vec<u32>,
     /// Open connections, the one that is asked among them: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 10, 100, 500],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,10,100,500",
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     connections: Vec<u32>,
     /// Bytes of a request's body, which comes back: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [0, 1 << 10, 16 << 10, 256 << 10, 1 << 20],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "0,1024,16384,262144,1048576",
         value_parser = clap::value_parser!(u32).range(..=1 << 20))]
     body: Vec<u32>,
     /// Pages that the function writes to, beside its stack: a result for each of these numbers.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [0, 1, 4, 16, 64, 256],
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "0,1,4,16,64,256",
         value_parser = clap::value_parser!(u32).range(..=4096))]
     pages: Vec<u32>,
     /// How many requests of a round are timed for each value.
@@ -79,7 +80,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let mut session = Session::begin(Benchmark::Scale, &args.common, first.image.clone(), &launch, &verdict)?;
 
     let points: usize = dimensions.iter().map(|dimension| dimension.points.len()).sum();
-    let runs = if args.common.counts() { 0 } else { args.runs };
+    let runs = args.common.timed(args.runs);
     let bar = super::progress(points as u32 + dimensions.len() as u32 * runs)?;
     let mut rows = Vec::new();
     for dimension in &dimensions {
@@ -152,7 +153,7 @@ fn time(
             let first = if round == 0 { WARMUP } else { 1 };
             (0..first).try_for_each(|_| server.send(&point.request).map(drop))?;
             for _ in 0..args.requests {
-                times[at].push(server.send(&point.request)?.as_secs_f64() * 1e6);
+                times[at].push(microseconds(server.send(&point.request)?));
             }
         }
         // Nobody is always the first.

@@ -11,12 +11,8 @@ use mayfly_abi::ledger::{Ledger, Phase};
 use mayfly_qemu::{Ending, Error, Launch, Machine};
 
 use super::request::Request;
-use super::{client, measure};
+use super::{PATIENCE, QUIET, client, measure};
 
-/// How long the machine may take for anything that is asked of it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-/// Longer than it takes the client's acknowledgement to arrive.
-pub(super) const QUIET: Duration = Duration::from_millis(20);
 /// Longer than Linux keeps an acknowledgement back, which otherwise may or may not come with the next request.
 const ACKNOWLEDGED: Duration = Duration::from_millis(60);
 /// What the kernel's own lines on the console start with.
@@ -62,7 +58,7 @@ impl Server {
 
     /// A machine that listens, and a connection to it.
     pub(super) fn of(mut machine: Machine) -> anyhow::Result<Self> {
-        let connection = connect(&mut machine)?;
+        let connection = client::connect(&mut machine)?;
         Ok(Self { machine, connection, idle: Vec::new() })
     }
 
@@ -70,7 +66,7 @@ impl Server {
     /// know yet is short.
     pub(super) fn open_idle(&mut self, count: usize, request: &Request) -> anyhow::Result<()> {
         for number in 0..count {
-            let opened = connect(&mut self.machine).and_then(|mut connection| {
+            let opened = client::connect(&mut self.machine).and_then(|mut connection| {
                 exchange(&mut connection, request)?;
                 Ok(connection)
             });
@@ -163,15 +159,6 @@ impl Work {
         let again = requests.windows(SEEN).find(|some| some[0] == some[SEEN - 1]).map(|some| some[0]);
         Some(Self { domain: *domains.get(domains.len() / 2)?, request: again.or(requests.first().copied())? })
     }
-}
-
-/// A connection to the machine's server.
-fn connect(machine: &mut Machine) -> anyhow::Result<TcpStream> {
-    let connection = machine.connect(PATIENCE)?;
-    connection.set_nodelay(true)?;
-    connection.set_read_timeout(Some(PATIENCE))?;
-    connection.set_write_timeout(Some(PATIENCE))?;
-    Ok(connection)
 }
 
 fn exchange(connection: &mut TcpStream, request: &Request) -> anyhow::Result<Duration> {

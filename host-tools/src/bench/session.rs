@@ -21,7 +21,8 @@ pub(super) enum Metric {
 /// Options of every benchmark.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Common {
-    /// Measure time, or count the guest's instructions: nothing is timed then, and every run gives the same bytes.
+    /// Measure time, or count the guest's instructions: nothing is timed then, --runs has no say, and the result is the same
+    /// every time.
     #[arg(long, value_name = "METRIC", default_value = "time")]
     metric: Metric,
     /// Add the results to a file, each as a line of JSON.
@@ -46,6 +47,11 @@ impl Common {
     /// Whether instructions are counted and nothing is timed.
     pub(super) fn counts(&self) -> bool {
         self.metric == Metric::Insn
+    }
+
+    /// How many of `runs` are timed: none if instructions are counted.
+    pub(super) fn timed(&self, runs: u32) -> u32 {
+        if self.counts() { 0 } else { runs }
     }
 
     /// Decides what executes the machines' instructions.
@@ -96,6 +102,8 @@ impl Session {
         launch: &Launch,
         verdict: &Verdict,
     ) -> anyhow::Result<Self> {
+        // Now rather than when all is measured.
+        common.json.as_deref().map_or(Ok(()), results::check_place)?;
         let mut environment = Environment::gather(image, launch, verdict)?;
         let mut words: Vec<_> = env::args().skip(1).collect();
         if common.counts() {
@@ -117,6 +125,11 @@ impl Session {
         &self.environment
     }
 
+    /// Mayfly, by the command line of the environment. `notes`: what has to be known of it.
+    pub(super) fn own(&self, notes: Vec<String>) -> Subject {
+        Subject { system: "mayfly".to_owned(), line: self.environment.line.clone(), notes }
+    }
+
     /// Notes a result of Mayfly's. `warmup`: runs before it that are not in it.
     pub(super) fn add<const N: usize>(
         &mut self,
@@ -124,8 +137,7 @@ impl Session {
         warmup: u32,
         series: impl IntoIterator<Item = Series>,
     ) {
-        let subject = Subject { system: "mayfly".to_owned(), line: self.environment.line.clone(), notes: Vec::new() };
-        self.add_of(subject, parameters, warmup, series);
+        self.add_of(self.own(Vec::new()), parameters, warmup, series);
     }
 
     /// Notes a result of Mayfly's on an image that was made for it. `launch`: how its machine is booted.
@@ -137,7 +149,7 @@ impl Session {
         warmup: u32,
         series: impl IntoIterator<Item = Series>,
     ) {
-        let subject = Subject { system: "mayfly".to_owned(), line: launch.template().to_string(), notes: Vec::new() };
+        let subject = Subject { line: launch.template().to_string(), ..self.own(Vec::new()) };
         self.add_of(subject, parameters, warmup, series);
         if let Some(record) = self.records.last_mut() {
             record.environment.image = image.clone();

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use indicatif::ProgressBar;
 
 use super::images::Images;
+use super::microseconds;
 use super::request::Request;
 use super::server::{Server, Work};
 use super::session::{Common, Session};
@@ -43,7 +44,7 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let launch = made.described(&args.common, &verdict);
     let mut session = Session::begin(Benchmark::Warm, &args.common, made.image.clone(), &launch, &verdict)?;
 
-    let runs = if args.common.counts() { 0 } else { args.runs };
+    let runs = args.common.timed(args.runs);
     let bar = super::progress(1 + runs)?;
     let mut series = count(&mut Server::serving(made.counted())?, &bar)?;
     if runs > 0 {
@@ -104,7 +105,7 @@ fn time(server: &mut Server, args: &Args, bar: &ProgressBar) -> anyhow::Result<V
     for _ in 0..args.runs {
         for _ in 0..args.requests {
             for at in order {
-                times[at].push(server.send(&pair[at])?.as_secs_f64() * 1e6);
+                times[at].push(microseconds(server.send(&pair[at])?));
             }
         }
         order.reverse();

@@ -2,13 +2,14 @@
 
 use super::generic::{self, Item};
 use super::input::Entry;
+use super::meaning::doing;
 use super::number::{brief, interval, number, quantity};
 use super::phases::{GUEST, HOST, Phases, first_response};
 use super::picture::{Picture, Row};
 use super::plot::{Distribution, Sample, Waterfall};
 use super::vary::Vary;
 use super::words::{MAYFLY, capital, list};
-use crate::results::Series;
+use crate::results::{Parameter, Series, Unit};
 
 /// Pictures of boots.
 pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
@@ -18,23 +19,34 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
     let mut pictures: Vec<_> = boots.iter().map(|phases| waterfall(phases, &vary.label(phases.entry))).collect();
     pictures.extend(comparison(entries));
     pictures.extend(boots.iter().filter_map(|phases| distribution(phases, &vary.label(phases.entry))));
-    let of = |names: &[&str]| -> Vec<Item<'a>> {
-        let of =
-            |name: &&str| own.iter().filter_map(|entry| Some((*entry, entry.record.series(name)?))).collect::<Vec<_>>();
-        names.iter().flat_map(of).collect()
-    };
-    let blocks = of(&["blocks of the firmware", "blocks until the first response"]);
-    pictures.extend(generic::bars_by_name("Blocks of code that QEMU translated", &blocks, &vary).map(|picture| {
-        Picture {
-            caption:
-                "Under TCG most of a boot is translation: each block of guest code is turned into host code when it \
-            first runs. \
-                  The fewer different blocks, the shorter the boot."
-                    .to_owned(),
-            ..picture
-        }
-    }));
+    let blocks = generic::named(&own, &["blocks of the firmware", "blocks until the first response"]);
+    let caption = "Under TCG most of a boot is translation: each block of guest code is turned into host code when it first \
+                   runs. The fewer different blocks, the shorter the boot.";
+    let picture = generic::bars_by_name("Blocks of code that QEMU translated", &blocks, &vary);
+    pictures.extend(picture.map(|picture| Picture { caption: caption.to_owned(), ..picture }));
     pictures
+}
+
+/// Pictures of counted boots: for each part of each its phases, and what else was counted of all.
+pub(super) fn counted<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
+    let of = |entry: &'a Entry, counted: fn(&Series) -> bool| -> Vec<Item<'a>> {
+        entry.record.series.iter().filter(|series| counted(series)).map(|series| (entry, series)).collect()
+    };
+    let phases = entries.iter().filter_map(|entry| {
+        let Some(Parameter::Word(part)) = entry.record.parameters.get("part") else { return None };
+        let total = quantity(entry.record.series("total")?.summary.median, Unit::Instructions);
+        let title = format!("{}, {part}: {total}, phase by phase", entry.who());
+        let items = of(entry, |series| series.unit == Unit::Instructions && series.name != "total");
+        generic::bars_by_name(&title, &items, &Vary::of(&[entry]))
+    });
+    let others: Vec<_> = entries.iter().flat_map(|entry| of(entry, |series| series.unit == Unit::Count)).collect();
+    phases
+        .chain(generic::bars_by_name(
+            "What else is counted: under TCG, time follows these",
+            &others,
+            &Vary::of(entries),
+        ))
+        .collect()
 }
 
 /// All systems side by side, by the same clock.
@@ -109,12 +121,16 @@ fn waterfall<'a>(phases: &Phases<'a>, label: &str) -> Picture<'a> {
         None => "Where the time of a boot goes".to_owned(),
     };
     let caption = format!(
-        "Each bar begins where the one above it ends, and ends when what its name says was reached: medians of {} \
+        "Each bar begins where the one above it ends, and ends when that is done: medians of {} \
          boots.{}{sum}",
         number(phases.first_byte.summary.count as f64),
-        floor.map_or("", |_| " The dashed line is the floor: an empty guest reaches its first instruction there, and \
-            no kernel can be faster."),
+        floor.map_or("", |_| " The dashed line is the floor: an empty guest reaches its first instruction there, \
+            and no kernel can be faster. It is the median of boots of its own, so that Mayfly’s may lie a little before it."),
     );
+    let row = |series: &'a Series| {
+        let words = doing(&series.name).map_or_else(String::new, |words| format!(": {words}"));
+        Row { label: format!("{}{words}", series.name), series }
+    };
     let events = phases.entry.record.series.iter().filter(|series| series.side.is_some()).chain(phases.floor);
     Picture {
         title: with(&title, label),
@@ -122,7 +138,7 @@ fn waterfall<'a>(phases: &Phases<'a>, label: &str) -> Picture<'a> {
         plot: Box::new(Waterfall { steps: phases.steps.clone(), floor }),
         legend: vec![(GUEST, "Mayfly".to_owned()), (HOST, "QEMU, its firmware, its network and the client".to_owned())],
         words: Vec::new(),
-        rows: events.map(|series| Row { label: series.name.clone(), series }).collect(),
+        rows: events.map(row).collect(),
     }
 }
 

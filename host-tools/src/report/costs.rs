@@ -5,7 +5,8 @@ use super::input::Entry;
 use super::picture::Picture;
 use super::plot::Along;
 use super::vary::Vary;
-use crate::results::{Benchmark, Series, Unit};
+use super::words::list;
+use crate::results::{Benchmark, Unit};
 
 /// Lines that belong together.
 struct Lines {
@@ -75,7 +76,7 @@ pub(super) fn pictures<'a>(benchmark: Benchmark, entries: &[&'a Entry]) -> Vec<P
         Benchmark::Density => grown(entries, DENSITY, |alike, vary| furthest(alike, vary, &[WITH_ROOM, WITHOUT_ROOM])),
         _ => grown(entries, SCALE, |alike, vary| {
             let along = vary.along.as_deref().unwrap_or_default();
-            let picture = generic::distribution("request", &items(alike, &["request"]), vary)?;
+            let picture = generic::distribution("request", &generic::named(alike, &["request"]), vary)?;
             Some(Picture { title: format!("How the time of a request is distributed, by {along}"), ..picture })
         }),
     }
@@ -94,9 +95,9 @@ fn grown<'a>(
             pictures.extend(generic::pictures_of_alike(&alike));
             continue;
         };
-        let lines = plan
-            .iter()
-            .filter_map(|lines| generic::lines(lines.title, &items(&alike, lines.series), &vary, along, lines.from));
+        let lines = plan.iter().filter_map(|lines| {
+            generic::lines(lines.title, &generic::named(&alike, lines.series), &vary, along, lines.from)
+        });
         pictures.extend(lines);
         pictures.extend(distribution(&alike, &vary));
     }
@@ -107,9 +108,10 @@ fn grown<'a>(
 fn furthest<'a>(alike: &[&'a Entry], vary: &Vary, series: &[&str]) -> Option<Picture<'a>> {
     let greatest = alike.iter().filter_map(|entry| vary.place(entry)).max_by(f64::total_cmp)?;
     let last: Vec<_> = alike.iter().filter(|entry| vary.place(entry) == Some(greatest)).copied().collect();
-    let title = format!("{} is distributed, {}", series.join(" · "), vary.label(last.first()?));
-    let picture = generic::distribution("", &items(&last, series), &Vary::of(&last))?;
-    Some(Picture { title: format!("How {title}"), ..picture })
+    let names: Vec<_> = series.iter().map(|name| (*name).to_owned()).collect();
+    let title = format!("How {} are distributed, {}", list(&names), vary.label(last.first()?));
+    let picture = generic::distribution("", &generic::named(&last, series), &Vary::of(&last))?;
+    Some(Picture { title, ..picture })
 }
 
 /// A bar for each figure, and how times and their differences are distributed.
@@ -123,20 +125,12 @@ fn warm<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
     [
         generic::bars_by_name("What a function that does nothing adds", &of(Unit::Microseconds), &vary),
         generic::bars_by_name("The same in instructions", &of(Unit::Instructions), &vary),
-        generic::distribution("a request", &items(entries, &BOTH), &vary),
-        generic::distribution("what is added", &items(entries, &["added"]), &vary),
+        generic::distribution("a request", &generic::named(entries, &BOTH), &vary),
+        generic::distribution("what is added", &generic::named(entries, &["added"]), &vary),
     ]
     .into_iter()
     .flatten()
     .collect()
-}
-
-/// The series of these names, name by name.
-fn items<'a>(entries: &[&'a Entry], names: &[&str]) -> Vec<Item<'a>> {
-    let of = |name: &&str| -> Vec<(&'a Entry, &'a Series)> {
-        entries.iter().filter_map(|entry| Some((*entry, entry.record.series(name)?))).collect()
-    };
-    names.iter().flat_map(of).collect()
 }
 
 #[cfg(test)]
@@ -174,10 +168,10 @@ mod tests {
             [
                 "First and second request by functions",
                 "Instructions of first and second request by functions",
-                "How first request · second request is distributed, functions = 1,000",
+                "How first request and second request are distributed, functions = 1,000",
                 "First and second request by KiB of program",
                 "Instructions of first and second request by KiB of program",
-                "How first request · second request is distributed, KiB of program = 64",
+                "How first request and second request are distributed, KiB of program = 64",
             ]
         );
     }

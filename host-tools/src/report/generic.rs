@@ -78,6 +78,14 @@ fn items<'a>(entries: &[&'a Entry], (name, unit): (&str, Unit)) -> Vec<Item<'a>>
     entries.iter().filter_map(of).collect()
 }
 
+/// The series of these names, name by name.
+pub(super) fn named<'a>(entries: &[&'a Entry], names: &[&str]) -> Vec<Item<'a>> {
+    let of = |name: &&str| -> Vec<Item<'a>> {
+        entries.iter().filter_map(|entry| Some((*entry, entry.record.series(name)?))).collect()
+    };
+    names.iter().flat_map(of).collect()
+}
+
 /// All figures of a unit together; one by one if that would be too many lines, or if some would be too small to be seen.
 fn of_one_unit<'a>(entries: &[&'a Entry], names: &[(&str, Unit)], vary: &Vary) -> Vec<Vec<Item<'a>>> {
     let mut together: Vec<Vec<Item<'a>>> = Vec::new();

@@ -11,15 +11,12 @@ use crate::results::Parameter;
 /// Pictures of load.
 pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
     let vary = Vary::of(entries);
-    let of = |entries: &[&'a Entry], name: &str| -> Vec<Item<'a>> {
-        entries.iter().filter_map(|entry| Some((*entry, entry.record.series(name)?))).collect()
-    };
     let mut pictures = Vec::new();
-    let requests = of(entries, "requests");
+    let requests = generic::named(entries, &["requests"]);
     pictures.extend(generic::bars(&requests_title(entries), &requests, &vary));
     for connections in connections(entries) {
-        let alike: Vec<_> = entries.iter().filter(|entry| self::of(entry) == Some(connections)).copied().collect();
-        let latencies = of(&alike, "latency");
+        let alike: Vec<_> = entries.iter().filter(|entry| of(entry) == Some(connections)).copied().collect();
+        let latencies = generic::named(&alike, &["latency"]);
         let title = latency_title(&latencies, connections);
         let picture = generic::distribution("latency", &latencies, &Vary::of(&alike));
         pictures.extend(picture.map(|picture| Picture { title, ..picture }));

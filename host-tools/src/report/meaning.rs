@@ -77,9 +77,9 @@ fn boot(name: &str) -> Option<&'static str> {
 /// What passes the time until this point of a boot.
 pub(super) fn doing(name: &str) -> Option<&'static str> {
     Some(match name {
-        "port open" => "starting QEMU until its network listens",
-        "request sent" => "connecting",
-        "entry" => "QEMU making the machine, and its firmware",
+        "port open" => "starting QEMU until its port opens",
+        "request sent" => "connecting to QEMU’s port",
+        "entry" => "QEMU’s machine and its firmware",
         "paging" => "switching on long mode",
         "traps" => "preparing for faults",
         "memory" => "finding memory",
@@ -92,7 +92,9 @@ pub(super) fn doing(name: &str) -> Option<&'static str> {
         "domain ready" => "making the function’s address space",
         "function entered" => "entering the function",
         "function left" => "the function itself",
-        "first byte" => "sending the response through QEMU’s network",
+        "response queued" => "noting that the response is sent",
+        "first byte" => "the response’s way to the client",
+        "last byte" => "the rest of the response",
         _ => return None,
     })
 }

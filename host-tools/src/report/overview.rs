@@ -4,7 +4,6 @@ mod costs;
 
 use super::input::Entry;
 use super::load;
-use super::meaning::doing;
 use super::number::{brief, interval, number, quantity};
 use super::phases::{Phases, first_response};
 use super::plot::Step;
@@ -34,7 +33,7 @@ pub(super) fn figures_that_matter(entries: &[Entry]) -> Vec<Figure> {
             let floor = quantity(floor.summary.median, Unit::Milliseconds);
             figures.push(Figure {
                 value: floor,
-                of: "of these until an empty guest’s first instruction: the floor".to_owned(),
+                of: "of it until any guest’s first instruction: the floor, QEMU’s share".to_owned(),
             });
         }
         if let Some((other, times)) = slower(&phases, entries).first() {
@@ -73,7 +72,7 @@ fn boot(phases: &Phases<'_>, entries: &[Entry]) -> Vec<String> {
     )];
     if let (Some(floor), Some(above)) = (phases.floor, phases.above_floor()) {
         sentences.push(format!(
-            "An empty guest’s first instruction runs after {}: no kernel can be below this floor. Boot by boot, the \
+            "An empty guest, booted before each, runs its first instruction after {}: no kernel can be below this floor. Boot by boot, the \
              first byte comes {} above it (interval {} ms).",
             quantity(floor.summary.median, Unit::Milliseconds),
             quantity(above.median, Unit::Milliseconds),
@@ -81,10 +80,10 @@ fn boot(phases: &Phases<'_>, entries: &[Entry]) -> Vec<String> {
         ));
     }
     if let Some(share) = phases.before_guest() {
-        sentences.push(format!("{:.0} % of the time passes before the guest’s first instruction.", share * 100.0));
+        sentences.push(format!("{:.0} % of the time passes before Mayfly’s first instruction.", share * 100.0));
     }
     let step = |step: &Step| {
-        let words = doing(&step.name).map_or_else(|| format!("until “{}”", step.name), str::to_owned);
+        let Step { words, .. } = step;
         format!("{words}, {} ({:.0} %)", quantity(step.length(), Unit::Milliseconds), step.length() / median * 100.0)
     };
     let steps: Vec<_> = phases.longest(STEPS).into_iter().map(step).collect();

@@ -37,6 +37,10 @@ pub(super) fn render(input: &Input) -> anyhow::Result<String> {
             body {
                 header {
                     h1 { "Mayfly, measured" }
+                    p {
+                        "Mayfly is a small operating system for functions: one image that QEMU boots and that answers HTTP. \
+                         This page says how long that takes, where the time goes, and what requests cost."
+                    }
                     p.where { (place(&input.entries)) }
                     @if let Some(why) = &input.warning { p.warning { "Not to be compared: " (why) "." } }
                     @let figures = overview::figures_that_matter(&input.entries);
@@ -104,11 +108,27 @@ impl Section<'_> {
         format!("{}{}", self.benchmark.name(), if self.counted { "-counted" } else { "" })
     }
 
+    /// What it is about, in a few words.
+    fn subject(&self) -> &'static str {
+        match self.benchmark {
+            Benchmark::Boot => "from nothing to an answer",
+            Benchmark::Load => "many requests at once",
+            Benchmark::Cold => "a function’s first request",
+            Benchmark::Warm => "what a function adds",
+            Benchmark::Density => "functions in memory",
+            Benchmark::Scale => "what grows with what",
+            Benchmark::Isolation => "holding functions apart",
+        }
+    }
+
     /// What it is about.
     fn intro(&self) -> &'static str {
         match self.benchmark {
-            Benchmark::Boot if self.counted => "Guest instructions of each phase of a boot, the same in every run.",
-            Benchmark::Boot => "From the spawn of QEMU to the first response.",
+            Benchmark::Boot if self.counted => {
+                "Guest instructions from phase to phase of a boot, of its first request and of a later one: the same in every \
+                 run, on every host."
+            }
+            Benchmark::Boot => "From starting QEMU to the first response.",
             Benchmark::Load => "Keep-alive connections, each of which asks again as soon as it is answered.",
             Benchmark::Cold => {
                 "The first request of a function that was never used, beside its second, by how many functions are in the \
@@ -145,7 +165,7 @@ impl Section<'_> {
         let names: Vec<_> = entries.iter().map(|entry| describe(entry)).collect();
         html! {
             @if !entries.is_empty() {
-                details { summary { "Not measured here: " (list(&names)) } ul {
+                details.printed.absent { summary { "Not measured here: " (list(&names)) } ul {
                     @for note in entries.iter().flat_map(|entry| &entry.record.notes) { li { (note) "." } }
                 } }
             }
@@ -156,6 +176,7 @@ impl Section<'_> {
         let measured: Vec<_> = self.entries.iter().filter(|entry| !entry.record.series.is_empty()).copied().collect();
         let pictures = match (self.benchmark, self.counted) {
             (Benchmark::Boot, false) => boot::pictures(&self.entries),
+            (Benchmark::Boot, true) => boot::counted(&measured),
             (Benchmark::Load, false) => load::pictures(&measured),
             (Benchmark::Cold | Benchmark::Warm | Benchmark::Density | Benchmark::Scale, _) => {
                 costs::pictures(self.benchmark, &measured)
@@ -166,7 +187,7 @@ impl Section<'_> {
         let pictures = pictures.iter().map(Picture::render).collect::<anyhow::Result<Vec<_>>>()?;
         Ok(html! {
             section id=(self.id()) {
-                h2 { (self.name()) }
+                h2 { (self.name()) ": " (self.subject()) }
                 p { (self.intro()) }
                 @for picture in pictures { (picture) }
                 (self.without_figures())

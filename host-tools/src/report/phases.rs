@@ -1,6 +1,7 @@
 //! A boot as its steps, in the order of their medians.
 
 use super::input::Entry;
+use super::meaning::doing;
 use super::plot::Step;
 use crate::results::{Benchmark, Record, Series, Side, Summary};
 
@@ -31,7 +32,8 @@ impl<'a> Phases<'a> {
             // What passes until the guest's first instruction is not the guest's.
             let colour = if running && side == Side::Guest { GUEST } else { HOST };
             running |= side == Side::Guest;
-            let step = Step { name: series.name.clone(), colour, start, end: series.summary.median };
+            let words = doing(&series.name).unwrap_or(&series.name).to_owned();
+            let step = Step { name: series.name.clone(), words, colour, start, end: series.summary.median };
             start = step.end;
             step
         });

@@ -108,7 +108,7 @@ fn commands(entries: &[&Entry]) -> Markup {
         (format!("{}{warmup}", describe(entry)), ())
     });
     html! {
-        details { summary { "How to repeat it" }
+        details.printed { summary { "How to repeat it" }
             @if entries.iter().any(|entry| matches!(entry.record.benchmark, Benchmark::Boot | Benchmark::Load)) {
                 p {
                     "It takes an image, as " code { "cargo mayfly build functions/hello" } " makes one, and other systems as \
@@ -116,7 +116,7 @@ fn commands(entries: &[&Entry]) -> Markup {
                 }
             }
             @for (command, ()) in commands { pre { "cargo " (command) } }
-            ul { @for (parameters, ()) in distinct(parameters) { li { (parameters) } } }
+            ul.parameters { @for (parameters, ()) in distinct(parameters) { li { (parameters) } } }
         }
     }
 }

@@ -27,6 +27,16 @@ pub fn append(path: &Path, records: &[Record]) -> anyhow::Result<()> {
     write().with_context(|| format!("the results cannot be written to {}", path.display()))
 }
 
+/// Whether records could be added to the file at `path`: an error if not. Leaves nothing behind.
+pub(crate) fn check_place(path: &Path) -> anyhow::Result<()> {
+    let is_there = path.exists();
+    append(path, &[])?;
+    if !is_there {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
 /// Reads all records of a file.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Record>> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;

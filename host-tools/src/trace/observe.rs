@@ -1,7 +1,5 @@
 //! What is seen of a boot and of the requests after it: the client's times, the guest's stamps, and the clock that joins them.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use indicatif::ProgressBar;
 use mayfly_abi::ledger::{Ledger, Phase};
@@ -10,12 +8,7 @@ use mayfly_qemu::{Launch, Machine};
 
 use crate::bench::client::{self, Seen};
 use crate::bench::measure::{CONTRADICTION, wait_for_stamp};
-use crate::bench::rate;
-
-/// Longer than it takes the client's acknowledgement to arrive.
-const QUIET: Duration = Duration::from_millis(20);
-/// How long the machine may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::bench::{PATIENCE, QUIET, rate};
 
 /// A request and its answer; the first one with the boot before it.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,5 @@
 //! Ten thousand functions in one image: it boots in as many instructions as with one, thousands of functions stay
-//! resident, and each answers for itself. The `many` bench has the times.
+//! resident, and each answers for itself. The `many` bench times the boots, and `mayfly bench cold` and `scale` the requests.
 
 use std::borrow::Cow;
 use std::ops::Range;

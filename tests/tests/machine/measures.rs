@@ -10,7 +10,7 @@ use mayfly_tests::images;
 /// A turn of a second with these options: whether it was a success, what it said, and Mayfly's results.
 fn measure(name: &str, options: &[&str]) -> (bool, String, Vec<Record>) {
     let image = images::hello().to_str().expect("its name is ASCII");
-    let arguments = ["load", "--seconds", "1", "--rounds", "1", "--accel", "tcg", "--image", image];
+    let arguments = ["load", "--seconds", "1", "--runs", "1", "--accel", "tcg", "--image", image];
     let (success, said, records) = bench(name, &[&arguments, options].concat());
     (success, said, records.into_iter().filter(|record| record.system == "mayfly").collect())
 }

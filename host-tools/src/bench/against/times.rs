@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use mayfly_qemu::Launch;
 use mayfly_qemu::accelerator::Verdict;
-use mayfly_qemu::{Launch, tsc_hz};
 
 use super::tree::Stop;
-use crate::bench::measure;
-use crate::bench::server::{Server, Start};
+use crate::bench::server::Server;
+use crate::bench::{measure, microseconds};
 use crate::results::Summary;
 
 /// Requests of a round on each machine, of which the median counts.
@@ -76,7 +76,7 @@ impl Times {
         runs: u32,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
-        let hz = tsc_hz().context("this host's TSC has no steady rate, so boots cannot be measured on it")?;
+        let hz = measure::host_hz()?;
         let accelerator = verdict.accelerator;
         let bar = crate::bench::progress(2 * runs)?;
         let mut times = Self::default();
@@ -113,10 +113,7 @@ fn in_turn(run: u32) -> [bool; 2] {
 }
 
 fn serve(image: &Path, verdict: &Verdict) -> anyhow::Result<Server> {
-    match Server::start(Launch::new(image).accelerator(verdict.accelerator))? {
-        Start::Serving(server) => Ok(server),
-        Start::Refused(why) => bail!("the kernel in {} refuses this machine: {why}", image.display()),
-    }
+    Server::serving(Launch::new(image).accelerator(verdict.accelerator)).with_context(|| image.display().to_string())
 }
 
 /// The median time of a round of requests.
@@ -124,7 +121,7 @@ fn round(server: &mut Server, path: &str) -> anyhow::Result<f64> {
     // The core has been at the other machine's work.
     server.ask(path)?;
     let times = (0..REQUESTS).map(|_| server.ask(path)).collect::<anyhow::Result<Vec<Duration>>>()?;
-    let summary = Summary::of(times.into_iter().map(|time| time.as_secs_f64() * 1e6));
+    let summary = Summary::of(times.into_iter().map(microseconds));
     Ok(summary.context("nothing was asked")?.median)
 }
 

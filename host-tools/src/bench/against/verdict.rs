@@ -121,15 +121,7 @@ fn time(out: &mut fmt::Formatter<'_>, what: &str, unit: &str, difference: Option
 mod tests {
     use super::super::times::tests::pairs;
     use super::*;
-
-    fn part(from: &'static str, steps: &[(&'static str, u64)]) -> Part {
-        let mut at = 0;
-        let steps = steps.iter().map(|(name, instructions)| {
-            at += instructions;
-            (*name, at)
-        });
-        Part::between(&[(from, 0)].into_iter().chain(steps).collect::<Vec<_>>())
-    }
+    use crate::bench::counted::tests::part;
 
     fn counted(memory: u64) -> Counted {
         let request = part("woken", &[("first bytes", 554), ("request parsed", 327), ("at rest", 3100)]);

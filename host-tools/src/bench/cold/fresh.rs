@@ -3,13 +3,9 @@
 use mayfly_qemu::Launch;
 
 use crate::bench::images::{Images, Made};
-use crate::bench::numbered;
+use crate::bench::numbered::{self, OTHERS};
 use crate::bench::request::Request;
 use crate::bench::server::Server;
-
-/// Functions in every image that are asked twice before any other is: the machine has then made and reset domains, and its
-/// lists, which double when they are full, do not grow with the next function.
-pub(super) const OTHERS: u32 = 5;
 
 /// An image whose functions are measured.
 pub(super) struct Subject {
@@ -62,9 +58,7 @@ impl<'a> Fresh<'a> {
         }
         let Some((server, next)) = &mut self.machine else { anyhow::bail!("there is no machine") };
         // Each time, so that a machine that was just booted is no warmer than one that has waited for its turn.
-        for at in (count..count + OTHERS).flat_map(|at| [at, at]) {
-            server.send(&numbered::request(at))?;
-        }
+        numbered::ask_others(server, count)?;
         *next += 1;
         Ok((server, numbered::request(*next - 1)))
     }

@@ -1,17 +1,14 @@
 //! What the time of a boot and of a request follows under TCG: code that is translated, exits to QEMU, memory that is touched.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 use mayfly_abi::ledger::Phase;
 use mayfly_qemu::{Launch, Machine};
 
-use crate::bench::measure;
-use crate::bench::server::{PATIENCE, QUIET, Server};
-use crate::build::floor_image;
+use crate::bench::server::Server;
+use crate::bench::{PATIENCE, QUIET, measure};
 use crate::results::{Series, Unit};
-use crate::unfinished::Unfinished;
 
 /// Boots that are counted, and later requests in each.
 const BOOTS: usize = 3;
@@ -83,8 +80,7 @@ impl Proxies {
 /// Counts in boots of `image` of their own: until it rests after the boot, in its first request for `path`, and in a later one.
 /// What an empty guest takes, QEMU's firmware that is, is not in the first.
 pub(super) fn count(image: &Path, path: &str) -> anyhow::Result<[Proxies; 3]> {
-    let (floor, mut file) = Unfinished::file(&std::env::temp_dir())?;
-    file.write_all(&floor_image()?)?;
+    let floor = measure::empty_guest()?;
     let mut empty = start(floor.path())?;
     measure::wait_for_stamp(&mut empty, Phase::Entry)?;
     let firmware = Proxies::now(&empty)?;

@@ -33,21 +33,17 @@ impl fmt::Display for Table<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::part;
     use super::*;
 
     #[test]
     fn each_step_has_a_line_and_each_part_a_total() {
-        let part = |steps: &[(&'static str, u64)]| {
-            let mut at = 0;
-            let stops = steps.iter().map(|&(name, instructions)| {
-                at += instructions;
-                (name, at)
-            });
-            Part::between(&[("start", 0)].into_iter().chain(stops).collect::<Vec<_>>())
+        let request = part("woken", &[("first bytes", 600), ("at rest", 200)]);
+        let counted = Counted {
+            boot: part("entry", &[("traps", 1500), ("listening", 1500)]),
+            first_request: request.clone(),
+            request,
         };
-        let request = part(&[("first bytes", 600), ("at rest", 200)]);
-        let counted =
-            Counted { boot: part(&[("traps", 1500), ("listening", 1500)]), first_request: request.clone(), request };
         let proxies = [Proxies { blocks: 600, ports: 0, mmio: 57, pages: 186 }, Proxies::default(), Proxies::default()];
         assert_eq!(
             Table(&counted, &proxies).to_string(),

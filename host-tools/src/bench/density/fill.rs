@@ -5,14 +5,13 @@ use mayfly_abi::PAGE;
 use mayfly_qemu::Launch;
 
 use crate::bench::images::{Images, Made};
-use crate::bench::numbered;
+use crate::bench::microseconds;
+use crate::bench::numbered::{self, OTHERS};
 use crate::bench::server::{Server, Work};
 
 /// Steps in which a machine is filled.
 pub(super) const STEPS: u32 = 16;
-/// Functions that are asked twice before the first step.
-const OTHERS: u32 = 5;
-/// Requests before the first step.
+/// Requests before the first step: the [`OTHERS`].
 pub(super) const WARMUP: u32 = 2 * OTHERS;
 /// KiB that a function takes at least, resident and in the image: by this many functions, memory is full.
 const LEAST_KIB: u32 = 24;
@@ -149,9 +148,7 @@ pub(super) fn all(
 ) -> anyhow::Result<Vec<Fill>> {
     let start = |subject: &Subject| {
         let mut server = Server::serving(launch(subject))?;
-        for at in (subject.count..subject.count + OTHERS).flat_map(|at| [at, at]) {
-            server.send(&numbered::request(at))?;
-        }
+        numbered::ask_others(&mut server, subject.count)?;
         let before = server.settled(0)?.frames_used;
         Ok((server, Fill { before, steps: Vec::new() }))
     };
@@ -178,7 +175,7 @@ fn step(server: &mut Server, count: u32, number: u32, counted: usize) -> anyhow:
     let works = numbers.by_ref().take(counted).map(|at| server.work(&numbered::request(at)));
     let works = works.collect::<anyhow::Result<Vec<_>>>()?;
     let domain = Work::usual(&works).map(|work| work.domain);
-    let times = numbers.map(|at| Ok(server.send(&numbered::request(at))?.as_secs_f64() * 1e6));
+    let times = numbers.map(|at| Ok(microseconds(server.send(&numbered::request(at))?)));
     let times = times.collect::<anyhow::Result<_>>()?;
     let after = server.settled(before.idles + 1)?;
     Ok(Step {

@@ -1,7 +1,6 @@
 //! The figures of one backend: instructions by the ledger, time by the client.
 
 use std::fmt;
-use std::time::Duration;
 
 use anyhow::Context;
 use indicatif::ProgressBar;
@@ -9,6 +8,7 @@ use mayfly_abi::ledger::Phase;
 
 use super::Row;
 use crate::bench::counted::{self, Part};
+use crate::bench::microseconds;
 use crate::bench::server::{Server, Work};
 use crate::build::Manifest;
 use crate::results::{Series, Unit};
@@ -133,10 +133,6 @@ pub(super) fn time(
         row.timed = series(alone).zip(series(in_turn)).map(|(alone, in_turn)| Timed { alone, in_turn });
     }
     Ok(())
-}
-
-fn microseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ fn ask(address: SocketAddr, request: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
         if let Some(head) = client::head(&answer)?
             && answer.len() >= head.whole()
         {
-            ensure!((200..300).contains(&head.status), "the answer has status {}", head.status);
+            client::succeeded(head.status)?;
             ensure!(answer.len() == head.whole(), "there is more than one answer");
             return Ok(Some(answer));
         }

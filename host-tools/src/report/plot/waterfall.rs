@@ -17,6 +17,8 @@ pub(in super::super) struct Waterfall {
 pub(in super::super) struct Step {
     /// The event that it ends with.
     pub(in super::super) name: String,
+    /// What passes the time until then.
+    pub(in super::super) words: String,
     pub(in super::super) colour: usize,
     pub(in super::super) start: f64,
     pub(in super::super) end: f64,
@@ -35,7 +37,7 @@ impl Plot for Waterfall {
     }
 
     fn draw(&self, sheet: &Sheet<'_>) -> anyhow::Result<()> {
-        let left = self.steps.iter().map(|step| text_width(&step.name)).max().unwrap_or(0) + 8;
+        let left = self.steps.iter().map(|step| text_width(step.label(sheet.width))).max().unwrap_or(0) + 8;
         let axis = Axis::from_zero(self.steps.iter().map(|step| step.end).chain(self.floor));
         let frame = Frame::new(sheet, (left, TOP), axis, "ms since QEMU was started")?;
         if let Some(floor) = self.floor {
@@ -59,9 +61,17 @@ impl Step {
         self.end - self.start
     }
 
+    /// In words where there is room for them.
+    fn label(&self, width: Width) -> &str {
+        match width {
+            Width::Wide => &self.words,
+            Width::Narrow => &self.name,
+        }
+    }
+
     fn draw(&self, frame: &Frame<'_, '_>, top: i32) -> anyhow::Result<()> {
         let (sheet, middle) = (frame.sheet, top + BAR / 2);
-        sheet.text(&self.name, (frame.left - 8, middle), Align::Right, ink::TEXT)?;
+        sheet.text(self.label(sheet.width), (frame.left - 8, middle), Align::Right, ink::TEXT)?;
         let (start, end) = (frame.across(self.start), frame.across(self.end));
         let end = end.max(start + 2);
         sheet.bar([(start, top), (end, top + BAR)], colour(self.colour))?;

@@ -7,7 +7,10 @@ use super::*;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
-const SHORT: Duration = Duration::from_millis(50);
+/// How long servers are asked that would answer without end. A busy host takes its time over a few answers.
+const SHORT: Duration = Duration::from_millis(300);
+/// More than it can take until a server has been wrong on every connection, which ends the load.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A server whose answer to the request with this number on its connection `answer` gives; with none it closes it.
 fn serve(answer: fn(usize) -> Option<Vec<u8>>) -> Target {
@@ -35,14 +38,14 @@ fn serve(answer: fn(usize) -> Option<Vec<u8>>) -> Target {
     Target { address, request: REQUEST.to_vec(), answer: ANSWER.to_vec() }
 }
 
-fn put(target: &Target, connections: usize) -> Outcome {
-    Load::open(target, connections).expect("they open").drive(SHORT).expect("it is driven")
+fn put(target: &Target, connections: usize, duration: Duration) -> Outcome {
+    Load::open(target, connections).expect("they open").drive(duration).expect("it is driven")
 }
 
 #[test]
 fn every_connection_asks_over_and_over_and_every_answer_counts() {
     let target = serve(|_| Some(ANSWER.to_vec()));
-    let outcome = put(&target, 8);
+    let outcome = put(&target, 8, SHORT);
     assert_eq!((outcome.errors, &outcome.error), (0, &None));
     assert!(outcome.in_time > 8, "{outcome:?}");
     // The last answer on each connection came when the time was up.
@@ -53,7 +56,7 @@ fn every_connection_asks_over_and_over_and_every_answer_counts() {
 #[test]
 fn a_wrong_byte_is_an_error_and_ends_its_connection() {
     let target = serve(|number| Some(if number == 3 { ANSWER.to_ascii_uppercase() } else { ANSWER.to_vec() }));
-    let outcome = put(&target, 4);
+    let outcome = put(&target, 4, LONG);
     assert_eq!((outcome.errors, outcome.in_time), (4, 8), "{outcome:?}");
     assert!(outcome.error.is_some_and(|error| error.contains("wrong")));
 }
@@ -61,19 +64,19 @@ fn a_wrong_byte_is_an_error_and_ends_its_connection() {
 #[test]
 fn bytes_that_nobody_asked_for_are_an_error() {
     let target = serve(|number| Some(if number == 3 { [ANSWER, b"more"].concat() } else { ANSWER.to_vec() }));
-    assert_eq!(put(&target, 2).errors, 2);
+    assert_eq!(put(&target, 2, LONG).errors, 2);
 }
 
 #[test]
 fn a_closed_connection_is_an_error_and_the_others_go_on() {
-    let outcome = put(&serve(|number| (number < 5).then(|| ANSWER.to_vec())), 2);
+    let outcome = put(&serve(|number| (number < 5).then(|| ANSWER.to_vec())), 2, LONG);
     assert_eq!((outcome.errors, outcome.in_time), (2, 8), "{outcome:?}");
     assert!(outcome.error.is_some_and(|error| error.contains("closed")));
 }
 
 #[test]
 fn a_connection_that_is_not_answered_at_first_is_an_error_with_its_number() {
-    let outcome = put(&serve(|_| None), 2);
+    let outcome = put(&serve(|_| None), 2, LONG);
     assert_eq!((outcome.errors, outcome.in_time), (2, 0));
     assert!(outcome.error.is_some_and(|error| error.starts_with("connection 1 of 2: no answer")));
 }
@@ -81,7 +84,7 @@ fn a_connection_that_is_not_answered_at_first_is_an_error_with_its_number() {
 #[test]
 fn an_answer_that_does_not_come_is_lost_after_a_while() {
     let started = Instant::now();
-    let outcome = put(&serve(|number| Some(if number == 1 { Vec::new() } else { ANSWER.to_vec() })), 1);
+    let outcome = put(&serve(|number| Some(if number == 1 { Vec::new() } else { ANSWER.to_vec() })), 1, LONG);
     assert_eq!((outcome.errors, outcome.in_time), (1, 0));
     assert!(started.elapsed() >= PATIENCE && started.elapsed() < PATIENCE * 2);
 }
