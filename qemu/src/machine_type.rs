@@ -114,7 +114,8 @@ mod tests {
         assert_eq!(q35.nic("e1000e").expect("it is there"), "e1000e,romfile=");
         let error = q35.nic("ne2k_pci").expect_err("it is not there").to_string();
         assert_eq!(error, "machine q35 has no network card `ne2k_pci`: choose one of virtio-net-pci, e1000, e1000e");
-        assert_eq!(MachineType::named("vax").expect_err("it is not there"), "it is one of microvm, pc, q35");
+        let error = MachineType::named("vax").expect_err("it is not there");
+        assert!(error.starts_with("it is one of microvm, pc, q35, "), "{error}");
     }
 
     #[test]
