@@ -51,13 +51,13 @@ pub struct Firmware {
 /// Adding a machine is one file and one line here.
 const FILES: &[&str] = &[
     include_str!("../machines/microvm.toml"),
+    include_str!("../machines/pc.toml"),
+    include_str!("../machines/q35.toml"),
     include_str!("../machines/uefi-usb.toml"),
     include_str!("../machines/uefi-ahci.toml"),
     include_str!("../machines/uefi-nvme.toml"),
     include_str!("../machines/uefi-cd.toml"),
     include_str!("../machines/bios-cd.toml"),
-    include_str!("../machines/pc.toml"),
-    include_str!("../machines/q35.toml"),
 ];
 
 static ALL: LazyLock<Vec<MachineType>> = LazyLock::new(|| {
