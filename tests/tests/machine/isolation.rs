@@ -89,21 +89,38 @@ fn more_invocations_than_the_manifest_allows_wait_for_their_turn() {
     /// So many at once are allowed if the manifest says nothing.
     const ALLOWED: usize = 8;
     const ASKED: usize = 10;
-    let guest = Guest::boot(images::all());
-    let mut connections: Vec<_> = (0..ASKED).map(|_| guest.connect_and_ask()).collect();
+    /// On a busy host, the first may end before the last is asked: then fewer were there at once, and it is tried again.
+    const TRIES: usize = 5;
+    for tried in 1.. {
+        let [one, allowed, more] = frames_after([1, ALLOWED, ASKED]);
+        if one > 0 && allowed >= ALLOWED as u64 * one && more < allowed + one {
+            return;
+        }
+        let counted = format!("{more} page frames for {ASKED}, {allowed} for {ALLOWED}, {one} for one");
+        assert!(tried < TRIES, "{counted}");
+    }
+}
+
+/// Page frames that are in use after so many functions looped at the same time, more than before. What runs at the same time
+/// leaves an instance each, in which later ones run. Times would say the same, but not on a busy host.
+fn frames_after<const N: usize>(counts: [usize; N]) -> [u64; N] {
+    /// Functions that loop leave little of a busy host's time for anything else.
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let guest = Guest::boot(images::all()).within(N as u32 * PATIENCE);
+    let most = counts.into_iter().max().unwrap_or_default();
+    let mut connections: Vec<_> = (0..most).map(|_| guest.connect_and_ask()).collect();
     let before = guest.settle(QUIET).frames_used;
-    // Page frames in use after so many were asked at the same time. What ran at the same time leaves an instance each, and
-    // later ones run in these. Times would say the same, but not on a host that is busy.
-    let mut frames_after = |count: usize| {
+    let frames = counts.map(|count| {
         let connections = &mut connections[..count];
         connections.iter_mut().for_each(|connection| connection.send(&Request::get("/spin").to_bytes()));
-        connections.iter_mut().for_each(|connection| assert_eq!(connection.receive().status, 504));
+        for connection in connections {
+            assert!(connection.has_bytes(PATIENCE), "no response");
+            assert_eq!(connection.receive().status, 504);
+        }
         guest.settle(QUIET).frames_used - before
-    };
-    let [one, allowed, more] = [1, ALLOWED, ASKED].map(&mut frames_after);
-    assert!(one > 0 && allowed >= ALLOWED as u64 * one, "{allowed} page frames for {ALLOWED}, {one} for one");
-    assert!(more < allowed + one, "{more} page frames for {ASKED}, {allowed} for {ALLOWED}, {one} for one");
+    });
     guest.expect_hello();
+    frames
 }
 
 #[test]
