@@ -128,4 +128,12 @@ impl Error {
     pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { doing: doing.into(), source }
     }
+
+    /// For `map_err`: says why a port cannot be had.
+    pub(crate) fn port(port: u16) -> impl FnOnce(io::Error) -> Self {
+        move |source| match source.kind() {
+            io::ErrorKind::AddrInUse => Self::PortInUse { port },
+            _ => Self::io(format!("listen on port {port}"))(source),
+        }
+    }
 }

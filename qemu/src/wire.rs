@@ -30,7 +30,7 @@ use mio::{Poll, Waker};
 use self::capture::Capture;
 use self::event_loop::EventLoop;
 use self::station::Station;
-use crate::{Error, launch};
+use crate::Error;
 
 pub use counters::{Counters, LaneCounters};
 use fate::Direction;
@@ -72,7 +72,7 @@ impl Wire {
         impairments: Impairments,
         capture: Option<&Path>,
     ) -> Result<Self, Error> {
-        let host = TcpListener::bind(address.into()).map_err(|error| launch::port_error(address.port(), error))?;
+        let host = TcpListener::bind(address.into()).map_err(Error::port(address.port()))?;
         let capture = capture.map(Capture::create).transpose()?;
         let station = Station::new(host, impairments.seed);
         let failed = || Error::io("set up the wire");
