@@ -64,7 +64,7 @@ fn main() -> Result<ExitCode, lexopt::Error> {
     if count {
         launch = launch.icount();
     }
-    let guest = Guest::measured(launch.clone()).within(MINUTE * (minutes + 5));
+    let guest = Guest::measured(launch.clone()).within(MINUTE * (minutes + 10));
     let soak = Soak::new(connections);
     let seen = soak.on(&guest, |answers| watch(&guest, minutes, answers));
     let [_, second, .., last] = &seen[..] else {
@@ -79,7 +79,7 @@ fn main() -> Result<ExitCode, lexopt::Error> {
         println!("the last minute brought {} % of the second", last.answers * 100 / second.answers);
         let steady = last.answers * 100 >= second.answers * (100 - TOLERANCE);
         // What a host does meanwhile changes its minutes, but turns of seconds alike. One tap interface leads to one machine.
-        let aged = if over_tap { None } else { Some(soak.beside(&guest, &Guest::measured(launch))) };
+        let aged = if over_tap { None } else { Some(soak.beside(&guest, &Guest::measured(launch).within(MINUTE * 5))) };
         steady || aged.is_some_and(|percent| percent >= 100 - TOLERANCE)
     };
     guest.expect_hello();
