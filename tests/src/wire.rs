@@ -37,7 +37,8 @@ impl Echoes {
         })
     }
 
-    /// The same with the longest bodies only: afterwards the machine has every instance and window that it will ever keep.
+    /// The same with the longest bodies only: afterwards the machine has every window that it will ever keep, and nearly every
+    /// instance.
     pub fn saturate(&self, guest: &Guest) -> Outcome {
         self.ask_with(guest, |_| LONGEST)
     }
