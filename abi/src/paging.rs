@@ -27,11 +27,11 @@ pub const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
 /// What the loader runs in: anything goes.
 pub const ANYTHING: u64 = PRESENT | WRITE | ACCESSED | DIRTY;
+/// An entry of the kernel's half that points to another table; the last one decides.
+pub const TABLE: u64 = PRESENT | WRITE | ACCESSED;
 /// Memory in the direct map. Accessed and dirty are set already, so that the CPU does not write them at boot.
 pub const READ_WRITE: u64 = ANYTHING | NO_EXECUTE;
 /// Constants in it.
 pub const READ_ONLY: u64 = PRESENT | ACCESSED | NO_EXECUTE;
 /// Registers of devices.
 pub const DEVICE: u64 = READ_WRITE | WRITE_THROUGH | UNCACHED;
-/// An entry of the kernel's half that points to another table; the last one decides.
-pub const TABLE: u64 = PRESENT | WRITE | ACCESSED;
