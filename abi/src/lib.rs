@@ -11,6 +11,7 @@ pub mod exit;
 pub mod fault;
 pub mod image;
 pub mod ledger;
+pub mod paging;
 pub mod wire;
 
 /// Version of the calls and of the domain's memory map. A bundle built for another one is refused.

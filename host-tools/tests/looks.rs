@@ -5,14 +5,13 @@
 #[path = "looks/browser.rs"]
 mod browser;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use mayfly::results::{self, Benchmark, Environment, Parameter, Record, SCHEMA, Series, Side, Unit};
+use mayfly::results::{self, Benchmark, Parameter, Record, Series, Side, Unit};
 use mayfly::unfinished::Unfinished;
 use serde_json::json;
 
@@ -23,30 +22,25 @@ const CHECK: &str = include_str!("looks/check.js");
 /// A picture with fewer colours shows nothing.
 const COLOURS: usize = 20;
 
-/// The environment of the example in docs/results.md.
-fn environment() -> Environment {
+/// The example in docs/results.md.
+fn example() -> Record {
     let (_, rest) = include_str!("../../docs/results.md").split_once("```json\n").expect("there is an example");
-    let example: Record = serde_json::from_str(rest.split("```").next().unwrap_or_default()).expect("it is a result");
-    example.environment
+    serde_json::from_str(rest.split("```").next().unwrap_or_default()).expect("it is a result")
 }
 
 fn record(benchmark: Benchmark, system: &str, parameters: &[(&str, Parameter)], series: Vec<Series>) -> Record {
-    let parameters: BTreeMap<_, _> =
-        parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let notes = [
         format!("it holds QEMU and its firmware, and all of {system} until it answers"),
         "a-word/without.end".repeat(20),
     ];
     Record {
-        schema: SCHEMA,
         benchmark,
         system: system.to_owned(),
-        parameters,
-        warmup: 1,
+        parameters: parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         series,
         notes: notes.to_vec(),
         command: format!("mayfly bench {} --json build/{}.jsonl", benchmark.name(), "very-long-".repeat(12)),
-        environment: environment(),
+        ..example()
     }
 }
 

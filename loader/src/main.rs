@@ -10,9 +10,10 @@ mod multiboot;
 mod pvh;
 
 use bootloader_api::BootInfo;
-use bootloader_api::info::{FrameBuffer, MemoryRegion, MemoryRegionKind, MemoryRegions};
+use bootloader_api::info::{FrameBuffer, MemoryRegion, MemoryRegionKind};
 use core::ptr::{addr_of, addr_of_mut};
-use mayfly_abi::boot::{BOOT_BLOCK, BootBlock, DIRECT_MAP, KERNEL_MAP, KERNEL_STACK, KERNEL_STACK_TOP};
+use mayfly_abi::boot::{BOOT_BLOCK, BootBlock, KERNEL_MAP, KERNEL_STACK_TOP};
+use mayfly_loader::{boot_info, direct};
 use mayfly_mem as _;
 
 /// Memory regions passed on; a monitor gives about ten.
@@ -90,28 +91,13 @@ unsafe fn hand_over(start: Start<impl Iterator<Item = (u64, u64, u32)>>) -> ! {
     let regions: *mut MemoryRegion = direct(addr_of!(REGION_TABLE) as u64) as *mut MemoryRegion;
     // SAFETY: the table is static, `used` entries of it are filled in, and the direct map shows all of memory.
     let regions: &'static mut [MemoryRegion] = unsafe { core::slice::from_raw_parts_mut(regions, used) };
-    let mut info = BootInfo::new(MemoryRegions::from(regions));
-    info.physical_memory_offset = Some(DIRECT_MAP).into();
-    info.rsdp_addr = start.rsdp.into();
-    info.framebuffer = start.framebuffer.into();
-    info.ramdisk_addr = Some(direct(block.bundle_address)).into();
-    info.ramdisk_len = block.bundle_len;
-    info.kernel_addr = block.kernel_address;
-    info.kernel_len = block.kernel_len;
-    info.kernel_image_offset = KERNEL_MAP + block.kernel_address;
-    info.kernel_stack_bottom = KERNEL_MAP + KERNEL_STACK;
-    info.kernel_stack_len = KERNEL_STACK_TOP - KERNEL_STACK;
+    let info = boot_info(block, regions, start.rsdp, start.framebuffer);
     // SAFETY: one core, called once; the place is static.
     let info = unsafe { (*addr_of_mut!(BOOT_INFO)).insert(info) };
     // SAFETY: the entry point is the kernel's, the stack is mapped there, and the info outlives the loader.
     unsafe {
         entry::enter_kernel(direct(info as *mut BootInfo as u64), KERNEL_MAP + KERNEL_STACK_TOP, block.kernel_entry)
     }
-}
-
-/// Where the direct map shows a physical address.
-const fn direct(physical: u64) -> u64 {
-    DIRECT_MAP + physical
 }
 
 /// Nothing here panics by design; if it does, there is nobody to tell but the debug console.

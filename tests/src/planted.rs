@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use mayfly::build::{self, Function, Manifest, compose};
-use mayfly::results::{self, Record};
+use mayfly::results::{self, Parameter, Record, Unit};
 use mayfly_abi::ledger::Phase;
 
 use crate::{SourceCopy, images};
@@ -59,26 +59,34 @@ pub fn image(plant: Plant) -> PathBuf {
 /// What `mayfly bench boot` says of some boots with this plant, before each of which QEMU is held up for `late`: the result
 /// as JSON has it, or how it refuses.
 pub fn measure(plant: Plant, late: Duration, runs: u32) -> Result<Record, String> {
+    let timed = ["--no-peers", "--accel", "tcg", "--runs", &runs.to_string()];
+    Ok(bench(plant, late, &timed)?.pop().expect("there is one"))
+}
+
+/// Instructions by part and step, as `mayfly bench boot --metric insn` counts them with this plant.
+pub fn count(plant: Plant) -> BTreeMap<(String, String), u64> {
+    let records = bench(plant, Duration::ZERO, &["--metric", "insn"]).unwrap_or_else(|said| panic!("{said}"));
+    let steps = records.iter().flat_map(|record| {
+        let Some(Parameter::Word(part)) = record.parameters.get("part") else { panic!("no part: {record:?}") };
+        let counted = record.series.iter().filter(|series| series.unit == Unit::Instructions && series.name != "total");
+        counted.map(|series| ((part.clone(), series.name.clone()), series.values[0] as u64))
+    });
+    steps.collect()
+}
+
+fn bench(plant: Plant, late: Duration, arguments: &[&str]) -> Result<Vec<Record>, String> {
     let json = images::place("planted.jsonl");
     // Another boot's, if it was interrupted.
     let _ = fs::remove_file(&json);
     let mut command = images::mayfly();
-    command.env("PATH", late_qemu(late)).args([
-        "bench",
-        "boot",
-        "--no-peers",
-        "--accel",
-        "tcg",
-        "--runs",
-        &runs.to_string(),
-    ]);
+    command.env("PATH", late_qemu(late)).args(["bench", "boot"]).args(arguments);
     command.arg("--image").arg(image(plant)).arg("--json").arg(&json);
     let output = command.output().expect("cargo runs");
     // On a busy host, the sum of a boot's parts can be off, which is a failure with a result.
     if !json.exists() {
         return Err(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned());
     }
-    Ok(results::read(&json).expect("they are results").pop().expect("there is one"))
+    Ok(results::read(&json).expect("they are results"))
 }
 
 /// A PATH on which the first QEMU is one that waits before it starts.

@@ -11,26 +11,12 @@ use std::ops::Range;
 
 use mayfly_abi::PAGE;
 use mayfly_abi::boot::{DEVICES, DIRECT_MAP, DIRECT_MAP_LEN, KERNEL_MAP};
-
-const PRESENT: u64 = 1 << 0;
-const WRITE: u64 = 1 << 1;
-const WRITE_THROUGH: u64 = 1 << 3;
-const UNCACHED: u64 = 1 << 4;
-const ACCESSED: u64 = 1 << 5;
-const DIRTY: u64 = 1 << 6;
-const LARGE: u64 = 1 << 7;
-const NO_EXECUTE: u64 = 1 << 63;
-/// The bits of an entry that hold an address.
-const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
-
-/// Rights of an entry that points to another table; the leaves decide.
-const TABLE: u64 = PRESENT | WRITE | ACCESSED;
-const READ_ONLY: u64 = PRESENT | ACCESSED | NO_EXECUTE;
-const READ_WRITE: u64 = PRESENT | WRITE | ACCESSED | DIRTY | NO_EXECUTE;
-const DEVICE: u64 = READ_WRITE | WRITE_THROUGH | UNCACHED;
+use mayfly_abi::paging::{
+    ACCESSED, ADDRESS, ANYTHING, DEVICE, DIRTY, ENTRIES, LARGE, NO_EXECUTE, PRESENT, READ_ONLY, READ_WRITE, TABLE,
+    WRITE,
+};
 
 const LARGE_PAGE: u64 = 2 << 20;
-const ENTRIES: usize = 512;
 const ENTRIES_LEN: usize = ENTRIES * 8;
 
 /// Whole pages of physical memory, and what the kernel may do with them through its own map.
@@ -49,7 +35,7 @@ pub(super) struct Region {
 /// `kernel` is what appears at [`KERNEL_MAP`], `read_only` what the direct map must not write.
 pub(super) fn build(base: u64, kernel: &[Region], read_only: &[Range<u64>]) -> Vec<u8> {
     let mut tables = Tables { base, tables: vec![[0; ENTRIES]] };
-    tables.map(0, LARGE_PAGE, 0, PRESENT | WRITE | ACCESSED | DIRTY);
+    tables.map(0, LARGE_PAGE, 0, ANYTHING);
 
     for physical in (0..DIRECT_MAP_LEN).step_by(LARGE_PAGE as usize) {
         tables.map_directly(physical, read_only);

@@ -2,18 +2,8 @@
 
 use std::io;
 
-use mayfly_abi::PAGE;
 use mayfly_abi::domain::USER_END;
-
-/// Bits of a page-table entry.
-mod entry {
-    pub(super) const PRESENT: u64 = 1 << 0;
-    pub(super) const WRITE: u64 = 1 << 1;
-    pub(super) const USER: u64 = 1 << 2;
-    pub(super) const LARGE: u64 = 1 << 7;
-    pub(super) const NO_EXECUTE: u64 = 1 << 63;
-    pub(super) const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
-}
+use mayfly_abi::{PAGE, paging};
 
 /// Levels of tables: the last one's entries are pages.
 const LEVELS: u32 = 4;
@@ -61,18 +51,18 @@ impl<Read: Fn(u64, &mut [u8]) -> io::Result<()>> Walk<'_, Read> {
         let (entries, _) = table.as_chunks();
         for (entry, address) in entries.iter().zip((start..USER_END).step_by(reach as usize)) {
             let entry = u64::from_le_bytes(*entry);
-            if entry & entry::PRESENT == 0 || entry & entry::USER == 0 {
+            if entry & paging::PRESENT == 0 || entry & paging::USER == 0 {
                 continue;
             }
             let rights = Rights {
-                write: rights.write && entry & entry::WRITE != 0,
-                execute: rights.execute && entry & entry::NO_EXECUTE == 0,
+                write: rights.write && entry & paging::WRITE != 0,
+                execute: rights.execute && entry & paging::NO_EXECUTE == 0,
             };
-            let next = entry & entry::ADDRESS;
+            let next = entry & paging::ADDRESS;
             match level {
                 1 => self.page(next, address, rights)?,
                 // The kernel gives functions no large pages.
-                _ if entry & entry::LARGE != 0 => {}
+                _ if entry & paging::LARGE != 0 => {}
                 _ => self.table(next, level - 1, address, rights)?,
             }
         }
@@ -99,10 +89,10 @@ impl<Read: Fn(u64, &mut [u8]) -> io::Result<()>> Walk<'_, Read> {
 mod tests {
     use super::*;
 
-    const TABLE: u64 = entry::PRESENT | entry::WRITE | entry::USER;
-    const CODE: u64 = entry::PRESENT | entry::USER;
-    const CONSTANTS: u64 = CODE | entry::NO_EXECUTE;
-    const DATA: u64 = CONSTANTS | entry::WRITE;
+    const TABLE: u64 = paging::PRESENT | paging::WRITE | paging::USER;
+    const CODE: u64 = paging::PRESENT | paging::USER;
+    const CONSTANTS: u64 = CODE | paging::NO_EXECUTE;
+    const DATA: u64 = CONSTANTS | paging::WRITE;
 
     /// Physical memory of `(frame, slot, entry)`: each frame's first byte is its number unless a slot says otherwise.
     fn memory(frames: usize, entries: &[(usize, usize, u64)]) -> Vec<u8> {
@@ -155,13 +145,13 @@ mod tests {
 
     #[test]
     fn what_a_function_may_not_use_is_left_out() {
-        let kernels = entry::PRESENT | entry::WRITE;
+        let kernels = paging::PRESENT | paging::WRITE;
         let entries = [
             (0, 256, 0x1000 | TABLE),
             (1, 1, 0x2000 | TABLE),
-            (2, 0, frame(0) | entry::LARGE | DATA),
+            (2, 0, frame(0) | paging::LARGE | DATA),
             (3, 0, frame(4) | kernels),
-            (3, 1, frame(4) | DATA & !entry::PRESENT),
+            (3, 1, frame(4) | DATA & !paging::PRESENT),
             (3, 2, frame(4) | DATA),
         ];
         let found = walk(&memory(5, &[&WAY[..], &entries].concat())).expect("all there");
@@ -171,7 +161,7 @@ mod tests {
     #[test]
     fn rights_that_a_table_on_the_way_takes_away_are_gone() {
         let way =
-            [(0, 0, 0x1000 | TABLE & !entry::WRITE | entry::NO_EXECUTE), WAY[1], WAY[2], (3, 0, frame(4) | TABLE)];
+            [(0, 0, 0x1000 | TABLE & !paging::WRITE | paging::NO_EXECUTE), WAY[1], WAY[2], (3, 0, frame(4) | TABLE)];
         let found = walk(&memory(5, &way)).expect("all there");
         assert_eq!((found[0].write, found[0].execute), (false, false));
     }

@@ -45,51 +45,72 @@ pub enum Access {
     Jump(u64),
 }
 
-/// The kinds of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+/// Kinds of fault, each with its name as the client sees it, and what the function did if the name does not say it.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal $(, $text:literal)?;)*) => {
+        /// The kinds of fault.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// The name, as the client sees it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name,)* }
+            }
+
+            /// What the function did, for kinds that are no memory access.
+            fn text(self) -> &'static str {
+                match self { $($(Self::$kind => $text,)?)* other => other.name() }
+            }
+        }
+    };
+}
+
+kinds! {
     /// Read or write in the first page.
-    NullAccess,
+    NullAccess = "null-access";
     /// Access just below the stack.
-    StackOverflow,
+    StackOverflow = "stack-overflow";
     /// Access to memory of the kernel.
-    KernelAddress,
+    KernelAddress = "kernel-address";
     /// Write to text, constants or the request.
-    WriteProtected,
+    WriteProtected = "write-protected";
     /// Jump to memory that holds no code.
-    NoExecute,
+    NoExecute = "no-execute";
     /// Jump to an address where nothing is mapped.
-    WildJump,
+    WildJump = "wild-jump";
     /// Read or write at an address where nothing is mapped.
-    Unmapped,
+    Unmapped = "unmapped";
     /// An instruction that only a kernel may execute, or an address that is not canonical: the CPU does not say which.
-    PrivilegedInstruction,
+    PrivilegedInstruction = "privileged-instruction", "privileged instruction or non-canonical address";
     /// A protection violation with an error code, such as a software interrupt.
-    GeneralProtection,
+    GeneralProtection = "general-protection", "protection violation";
     /// A stack access at an address that is not canonical.
-    StackSegment,
+    StackSegment = "stack-segment", "stack access at a non-canonical address";
     /// Bytes that are no instruction.
-    IllegalInstruction,
+    IllegalInstruction = "illegal-instruction", "illegal instruction";
     /// An integer division by zero, or with a quotient that does not fit.
-    DivideError,
+    DivideError = "divide-error", "division by zero or with too large a quotient";
     /// `int3`.
-    Breakpoint,
+    Breakpoint = "breakpoint";
     /// A debug trap, such as single stepping.
-    Debug,
+    Debug = "debug", "debug trap";
     /// `into`.
-    Overflow,
+    Overflow = "overflow", "overflow trap";
     /// `bound`.
-    Bound,
+    Bound = "bound", "bound trap";
     /// A misaligned access while alignment checks are on.
-    Alignment,
+    Alignment = "alignment", "misaligned access";
     /// An unmasked SSE floating-point exception.
-    Simd,
+    Simd = "simd", "SSE floating-point exception";
     /// An unmasked x87 floating-point exception.
-    X87,
+    X87 = "x87", "x87 floating-point exception";
     /// Any other trap of the CPU.
-    UnknownTrap,
+    UnknownTrap = "unknown-trap", "unknown trap";
     /// The function said that it panicked.
-    Panic,
+    Panic = "panic";
 }
 
 impl Fault {
@@ -187,52 +208,4 @@ pub fn top(rsp: u64, frame: impl Fn(u64) -> Option<[u64; 2]>) -> [u64; 2] {
 /// Whether two words at `address` lie on the stack.
 fn on_stack(address: u64) -> bool {
     address.is_multiple_of(8) && (STACK_BASE..STACK_TOP - 8).contains(&address)
-}
-
-impl Kind {
-    /// The name, as the client sees it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NullAccess => "null-access",
-            Self::StackOverflow => "stack-overflow",
-            Self::KernelAddress => "kernel-address",
-            Self::WriteProtected => "write-protected",
-            Self::NoExecute => "no-execute",
-            Self::WildJump => "wild-jump",
-            Self::Unmapped => "unmapped",
-            Self::PrivilegedInstruction => "privileged-instruction",
-            Self::GeneralProtection => "general-protection",
-            Self::StackSegment => "stack-segment",
-            Self::IllegalInstruction => "illegal-instruction",
-            Self::DivideError => "divide-error",
-            Self::Breakpoint => "breakpoint",
-            Self::Debug => "debug",
-            Self::Overflow => "overflow",
-            Self::Bound => "bound",
-            Self::Alignment => "alignment",
-            Self::Simd => "simd",
-            Self::X87 => "x87",
-            Self::UnknownTrap => "unknown-trap",
-            Self::Panic => "panic",
-        }
-    }
-
-    /// What the function did, for kinds that are no memory access.
-    fn text(self) -> &'static str {
-        match self {
-            Self::PrivilegedInstruction => "privileged instruction or non-canonical address",
-            Self::GeneralProtection => "protection violation",
-            Self::StackSegment => "stack access at a non-canonical address",
-            Self::IllegalInstruction => "illegal instruction",
-            Self::DivideError => "division by zero or with too large a quotient",
-            Self::Debug => "debug trap",
-            Self::Overflow => "overflow trap",
-            Self::Bound => "bound trap",
-            Self::Alignment => "misaligned access",
-            Self::Simd => "SSE floating-point exception",
-            Self::X87 => "x87 floating-point exception",
-            Self::UnknownTrap => "unknown trap",
-            other => other.name(),
-        }
-    }
 }

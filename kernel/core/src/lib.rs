@@ -15,6 +15,7 @@ pub mod clock;
 pub mod command_line;
 pub mod digits;
 pub mod domain;
+pub mod ending;
 pub mod fault;
 pub mod http;
 pub mod image;

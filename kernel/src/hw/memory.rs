@@ -13,9 +13,9 @@ use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use mayfly_abi::PAGE;
 use mayfly_abi::boot::{DEVICES, DIRECT_MAP_LEN, DIRECT_MAP_MAX};
+use mayfly_abi::paging::{DEVICE, READ_WRITE};
 use mayfly_core::command_line::CommandLine;
 use spin::Mutex;
-use x86_64::structures::paging::PageTableFlags as Flags;
 
 /// Bytes of a frame.
 pub(crate) type Page = [u8; PAGE as usize];
@@ -172,7 +172,7 @@ impl Pool {
         for region in boot.memory_regions.iter().filter(|region| region.kind == MemoryRegionKind::Usable) {
             let start = region.start.max(DEVICES).next_multiple_of(tables::SPAN);
             let end = region.end.min(DIRECT_MAP_MAX) & !(tables::SPAN - 1);
-            let shown = tables::show(start, end, Flags::WRITABLE, || self.take());
+            let shown = tables::show(start, end, READ_WRITE, || self.take());
             self.add(start, shown);
         }
         cpu::flush_all();
@@ -241,8 +241,7 @@ impl Memory {
         let start = screen.buffer().as_ptr() as u64 - direct(0);
         let end = start.saturating_add(screen.info().byte_len as u64).next_multiple_of(tables::SPAN);
         let first = start.max(DIRECT_MAP_LEN) & !(tables::SPAN - 1);
-        let device = Flags::WRITABLE | Flags::WRITE_THROUGH | Flags::NO_CACHE;
-        end <= DIRECT_MAP_MAX && (end <= first || tables::show(first, end, device, || POOL.lock().take()) == end)
+        end <= DIRECT_MAP_MAX && (end <= first || tables::show(first, end, DEVICE, || POOL.lock().take()) == end)
     }
 }
 

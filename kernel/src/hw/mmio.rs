@@ -2,27 +2,15 @@
 
 use super::cpu::direct;
 use super::memory::Frame;
-use super::tables;
+use super::tables::{self, SPAN};
 use core::ptr::NonNull;
 use mayfly_abi::boot::{DEVICES, DIRECT_MAP, DIRECT_MAP_LEN};
+use mayfly_abi::paging::{ADDRESS, DEVICE, ENTRIES, LARGE, TABLE};
 use volatile::VolatilePtr;
-use x86_64::structures::paging::PageTableFlags as Flags;
 
 /// The last GiB of the direct map's half of a table shows what lies outside the direct map's uncached part.
 const SLOT: usize = 511;
 const MAP: u64 = DIRECT_MAP + ((SLOT as u64) << 30);
-/// Pages of 2 MiB in it.
-const PAGE: u64 = 2 << 20;
-const PAGES: usize = 512;
-
-const DEVICE: Flags = Flags::PRESENT
-    .union(Flags::WRITABLE)
-    .union(Flags::WRITE_THROUGH)
-    .union(Flags::NO_CACHE)
-    .union(Flags::ACCESSED)
-    .union(Flags::DIRTY)
-    .union(Flags::HUGE_PAGE)
-    .union(Flags::NO_EXECUTE);
 
 /// Some registers.
 #[derive(Clone, Copy)]
@@ -50,9 +38,9 @@ impl Window {
         if physical >= DEVICES && end <= DIRECT_MAP_LEN {
             return Some(Self { base: NonNull::new(direct(physical) as *mut u8)?, len });
         }
-        let first = physical / PAGE;
-        let count = end.div_ceil(PAGE) - first;
-        let page = |number: usize| ((first + number as u64) * PAGE) | DEVICE.bits();
+        let first = physical / SPAN;
+        let count = end.div_ceil(SPAN) - first;
+        let page = |number: usize| ((first + number as u64) * SPAN) | DEVICE | LARGE;
         let table = table()?;
         // Where it is mapped already, or the first place with room.
         let (mut at, mut fits) = (0, 0);
@@ -67,7 +55,7 @@ impl Window {
         for number in 0..fits {
             table[at + number] = page(number);
         }
-        let base = MAP + at as u64 * PAGE + physical % PAGE;
+        let base = MAP + at as u64 * SPAN + physical % SPAN;
         Some(Self { base: NonNull::new(base as *mut u8)?, len })
     }
 
@@ -89,17 +77,16 @@ impl Window {
 }
 
 /// The table behind [`MAP`], made when it is first needed.
-fn table() -> Option<&'static mut [u64; PAGES]> {
+fn table() -> Option<&'static mut [u64; ENTRIES]> {
     let entry = tables::direct_map_entry(SLOT);
     // SAFETY: one core runs, and only this module knows of the entry and of the table behind it.
     unsafe {
         if entry.read() == 0 {
             let frame = Frame::zeroed()?;
-            let flags = Flags::PRESENT | Flags::WRITABLE | Flags::ACCESSED;
-            entry.write(frame.physical() | flags.bits());
+            entry.write(frame.physical() | TABLE);
             // It is mapped for as long as the machine runs.
             core::mem::forget(frame);
         }
-        NonNull::new(direct(entry.read() & tables::ADDRESS) as *mut [u64; PAGES]).map(|mut table| table.as_mut())
+        NonNull::new(direct(entry.read() & ADDRESS) as *mut [u64; ENTRIES]).map(|mut table| table.as_mut())
     }
 }

@@ -5,6 +5,7 @@ use super::{apic, cpu, platform, screen, traps};
 use core::arch::asm;
 use mayfly_abi::exit::Exit;
 use mayfly_core::acpi::{self, Line, Power, sleep_types};
+use mayfly_core::ending::Ending;
 use x86_64::instructions::port::Port;
 use x86_64::structures::DescriptorTablePointer;
 
@@ -78,7 +79,7 @@ pub(super) fn interrupted() {
 }
 
 /// Switches the machine off, if its tables say how.
-pub(super) fn off() {
+fn off() {
     let (Some(power), Some(memory)) = (&platform::get().power, platform::memory()) else { return };
     let code = match acpi::code(power.dsdt, b"DSDT", &memory) {
         Ok(code) => code,
@@ -97,7 +98,7 @@ pub(super) fn off() {
 }
 
 /// Starts the machine anew: as its tables say, else by the keyboard's controller, else by a fault that nobody handles.
-pub(super) fn reset() -> ! {
+fn reset() -> ! {
     // SAFETY: each of them ends what runs here.
     unsafe {
         if let Some(reset) = platform::get().power.as_ref().and_then(|power| power.reset) {
@@ -111,21 +112,17 @@ pub(super) fn reset() -> ! {
     }
 }
 
-/// How long last words can be read before the machine is gone, in microseconds: on a serial port, and by a person who has
-/// to find a camera.
-const LAST_WORDS: u32 = 5_000_000;
-const LAST_WORDS_ON_SCREEN: u32 = 60_000_000;
-
-/// The end of a machine without a port to end it by: nothing, where the firmware has left no tables, or where a person has
-/// to read on the screen what to do first.
+/// The end of a machine without a port to end it by.
 pub(super) fn end(why: Exit) {
-    let on_screen = screen::is_on();
-    if platform::get().power.is_none() || on_screen && matches!(why, Exit::Refused) {
-        return;
-    }
-    cpu::pause_micros(if on_screen { LAST_WORDS_ON_SCREEN } else { LAST_WORDS });
-    match why {
-        Exit::Refused => off(),
-        Exit::Panic => reset(),
+    match Ending::of(why, platform::get().power.is_some(), screen::is_on()) {
+        Ending::Stays => {}
+        Ending::Off(micros) => {
+            cpu::pause_micros(micros);
+            off();
+        }
+        Ending::Reset(micros) => {
+            cpu::pause_micros(micros);
+            reset();
+        }
     }
 }

@@ -9,16 +9,14 @@ use super::memory::{Frame, Page};
 use alloc::vec::Vec;
 use mayfly_abi::PAGE;
 use mayfly_abi::domain::USER_END;
-use x86_64::structures::paging::PageTableFlags as Flags;
+use mayfly_abi::paging::{ACCESSED, ADDRESS, DIRTY, ENTRIES, LARGE, NO_EXECUTE, PRESENT, TABLE, USER, WRITE};
 
 /// Lowest-level tables that there is room for from the start; more are welcome.
 const LOWEST: usize = 4;
 /// Bytes that one lowest-level table maps.
 pub(crate) const SPAN: u64 = 2 << 20;
-/// The physical address in an entry (SDM 3A 4.5).
-pub(super) const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 /// Entries of the upper levels allow everything; the lowest level decides.
-const UPPER: Flags = Flags::PRESENT.union(Flags::WRITABLE).union(Flags::USER_ACCESSIBLE);
+const UPPER: u64 = PRESENT | WRITE | USER;
 /// Slots of the top level that hold the kernel's half: direct map and kernel map.
 const KERNEL_SLOTS: [usize; 2] = [256, 511];
 
@@ -34,13 +32,13 @@ pub(crate) enum Rights {
 }
 
 impl Rights {
-    const fn flags(self) -> Flags {
+    const fn bits(self) -> u64 {
         // The accessed bit is preset: it means nothing here and saves the CPU from writing it.
-        let base = Flags::PRESENT.union(Flags::USER_ACCESSIBLE).union(Flags::ACCESSED);
+        let base = PRESENT | USER | ACCESSED;
         match self {
-            Self::Constant => base.union(Flags::NO_EXECUTE),
+            Self::Constant => base | NO_EXECUTE,
             Self::Text => base,
-            Self::Data => base.union(Flags::WRITABLE).union(Flags::NO_EXECUTE),
+            Self::Data => base | WRITE | NO_EXECUTE,
         }
     }
 }
@@ -64,7 +62,7 @@ impl Table {
 
     /// Maps the page at `address` (its low 2 MiB count) to a frame.
     pub(crate) fn map(&mut self, address: u64, physical: u64, rights: Rights) {
-        self.set_entry(slot(address, PAGE), physical | rights.flags().bits());
+        self.set_entry(slot(address, PAGE), physical | rights.bits());
     }
 
     /// Unmaps a page. The caller flushes it.
@@ -80,23 +78,23 @@ impl Table {
     /// Notes that the kernel wrote to a page, as the CPU notes it for the function.
     fn mark_dirty(&mut self, address: u64) {
         let slot = slot(address, PAGE);
-        self.set_entry(slot, self.entry(slot) | Flags::DIRTY.bits());
+        self.set_entry(slot, self.entry(slot) | DIRTY);
     }
 
     /// Takes the note that a page was written since the last time. The caller flushes a page that was.
     pub(crate) fn take_dirty(&mut self, address: u64) -> bool {
         let slot = slot(address, PAGE);
         let entry = self.entry(slot);
-        let dirty = entry & Flags::DIRTY.bits() != 0;
+        let dirty = entry & DIRTY != 0;
         if dirty {
-            self.set_entry(slot, entry & !Flags::DIRTY.bits());
+            self.set_entry(slot, entry & !DIRTY);
         }
         dirty
     }
 }
 
 fn slot(address: u64, unit: u64) -> usize {
-    (address / unit) as usize % 512
+    (address / unit) as usize % ENTRIES
 }
 
 /// The tables of one domain.
@@ -169,11 +167,11 @@ impl Tables {
         let (mut mapped, mut dirty) = (0, 0);
         for address in (0..USER_END).step_by(SPAN as usize) {
             let lowest = self.second.physical_at(slot(address, SPAN));
-            for at in (0..512).take_while(|_| lowest != 0) {
+            for at in (0..ENTRIES).take_while(|_| lowest != 0) {
                 // SAFETY: as for `find`.
                 let entry = unsafe { (direct(lowest) as *const u64).add(at).read() };
                 mapped += usize::from(entry != 0);
-                dirty += usize::from(entry & Flags::DIRTY.bits() != 0);
+                dirty += usize::from(entry & DIRTY != 0);
             }
         }
         (mapped, dirty)
@@ -221,7 +219,7 @@ impl Drop for Tables {
 }
 
 fn third_entry(table: &Table) -> u64 {
-    table.0.physical() | UPPER.bits()
+    table.0.physical() | UPPER
 }
 
 /// Physical address of the top table that the image brought.
@@ -238,14 +236,12 @@ fn kernel_entry(slot: usize) -> u64 {
     unsafe { boot_top().add(slot).read() }
 }
 
-/// Shows large pages of physical memory in the direct map: from `start` up to `end`, which are multiples of [`SPAN`] below
+/// Shows large pages of physical memory in the direct map with these rights: from `start` up to `end`, which are multiples of [`SPAN`] below
 /// `DIRECT_MAP_MAX`, or up to where `table` has no page for another table. Gives where that was.
 ///
 /// What was shown there already keeps its table. The caller flushes, if anything was.
-pub(super) fn show(start: u64, end: u64, flags: Flags, mut table: impl FnMut() -> Option<Frame>) -> u64 {
+pub(super) fn show(start: u64, end: u64, rights: u64, mut table: impl FnMut() -> Option<Frame>) -> u64 {
     const GIB: u64 = 1 << 30;
-    let bits =
-        flags.union(Flags::HUGE_PAGE | Flags::PRESENT | Flags::ACCESSED | Flags::DIRTY | Flags::NO_EXECUTE).bits();
     let huge = cpu::has_pages_of_a_gibibyte();
     let third = direct(kernel_entry(KERNEL_SLOTS[0]) & ADDRESS) as *mut u64;
     let mut at = start;
@@ -255,18 +251,18 @@ pub(super) fn show(start: u64, end: u64, flags: Flags, mut table: impl FnMut() -
         unsafe {
             let entry = third.add((at / GIB) as usize);
             if huge && entry.read() == 0 && at.is_multiple_of(GIB) && end - at >= GIB {
-                entry.write(at | bits);
+                entry.write(at | rights | LARGE);
                 at += GIB;
                 continue;
             }
             if entry.read() == 0 {
                 let Some(frame) = table() else { break };
-                entry.write(frame.physical() | (Flags::PRESENT | Flags::WRITABLE).bits());
+                entry.write(frame.physical() | TABLE);
                 core::mem::forget(frame);
             }
-            if entry.read() & Flags::HUGE_PAGE.bits() == 0 {
+            if entry.read() & LARGE == 0 {
                 let second = direct(entry.read() & ADDRESS) as *mut u64;
-                second.add(slot(at, SPAN)).write(at | bits);
+                second.add(slot(at, SPAN)).write(at | rights | LARGE);
             }
         }
         at += SPAN;
@@ -276,7 +272,7 @@ pub(super) fn show(start: u64, end: u64, flags: Flags, mut table: impl FnMut() -
 
 /// The entry for GiB number `slot` of the direct map's half of the top table.
 pub(super) fn direct_map_entry(slot: usize) -> *mut u64 {
-    assert!(slot < 512);
+    assert!(slot < ENTRIES);
     let third = direct(kernel_entry(KERNEL_SLOTS[0]) & ADDRESS) as *mut u64;
     // SAFETY: every image maps the direct map, and the table has 512 entries.
     unsafe { third.add(slot) }

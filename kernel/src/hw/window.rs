@@ -17,7 +17,7 @@ const TABLE_PAGES: usize = (SPAN / PAGE) as usize;
 /// Frames that a cleared window keeps room for.
 const KEPT: usize = 16;
 
-/// What a page that was never touched reads as. With what is zero at first, so that the image does not hold it.
+/// What a page that was never touched reads as. Read-only like other constants, but not in the image's file (link.ld).
 #[unsafe(link_section = ".bss.zeros")]
 static ZEROS: Page = [0; PAGE_LEN];
 

@@ -8,15 +8,15 @@ mod firmware;
 mod jump;
 
 use bootloader_api::BootInfo;
-use bootloader_api::info::{MemoryRegion, MemoryRegions};
+use bootloader_api::info::MemoryRegion;
 use core::fmt;
 use core::ptr::NonNull;
 use mayfly_abi::boot::{
-    BOOT_BLOCK, BootBlock, COMMAND_LINE_MAX, DEVICES, DIRECT_MAP, KERNEL_MAP, KERNEL_STACK, KERNEL_STACK_TOP, LEDGER,
-    LOADER,
+    BOOT_BLOCK, BootBlock, COMMAND_LINE_MAX, DEVICES, KERNEL_MAP, KERNEL_STACK_TOP, LEDGER, LOADER,
 };
 use mayfly_abi::ledger::Phase;
 use mayfly_abi::{PAGE, page_up};
+use mayfly_loader::{boot_info, direct};
 use mayfly_loader_uefi::image::{Damage, Image};
 use mayfly_loader_uefi::regions::Regions;
 use mayfly_loader_uefi::{place, tables};
@@ -118,17 +118,7 @@ fn load(entered: u64) -> Result<core::convert::Infallible, Failure> {
     let table: *mut MemoryRegion = direct(hand_over.regions.as_ptr() as u64) as *mut MemoryRegion;
     // SAFETY: the table stays where it is, `used` entries of it are filled in, and the direct map shows it.
     let table: &'static mut [MemoryRegion] = unsafe { core::slice::from_raw_parts_mut(table, used) };
-    let mut info = BootInfo::new(MemoryRegions::from(table));
-    info.physical_memory_offset = Some(DIRECT_MAP).into();
-    info.rsdp_addr = rsdp.into();
-    info.framebuffer = framebuffer.into();
-    info.ramdisk_addr = Some(direct(boot.bundle_address)).into();
-    info.ramdisk_len = boot.bundle_len;
-    info.kernel_addr = boot.kernel_address;
-    info.kernel_len = boot.kernel_len;
-    info.kernel_image_offset = KERNEL_MAP + linked.kernel_address;
-    info.kernel_stack_bottom = KERNEL_MAP + KERNEL_STACK;
-    info.kernel_stack_len = KERNEL_STACK_TOP - KERNEL_STACK;
+    let info = boot_info(&boot, table, rsdp, framebuffer);
     let info = hand_over.info.insert(info) as *mut BootInfo as u64;
     // SAFETY: the tables show the kernel, its stack and the hand-over where they are said to be, and the jump itself.
     unsafe { jump::enter(boot.page_table, direct(info), KERNEL_MAP + KERNEL_STACK_TOP, boot.kernel_entry) }
@@ -164,11 +154,6 @@ fn allocate(how: AllocateType, len: u64) -> Result<&'static mut [u8], Failure> {
         .map_err(|error| Failure::Memory(error.status()))?;
     // SAFETY: the firmware has just given us these pages.
     Ok(unsafe { core::slice::from_raw_parts_mut(start.as_ptr(), len) })
-}
-
-/// Where the direct map shows a physical address.
-const fn direct(physical: u64) -> u64 {
-    DIRECT_MAP + physical
 }
 
 impl fmt::Display for Failure {

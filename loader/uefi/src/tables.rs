@@ -6,21 +6,11 @@
 
 use mayfly_abi::PAGE;
 use mayfly_abi::boot::{DIRECT_MAP, DIRECT_MAP_LEN, KERNEL_MAP, MOVE_UNIT};
+use mayfly_abi::paging::{ADDRESS, ANYTHING, ENTRIES, LARGE, PRESENT, READ_WRITE, WRITE};
 
-const PRESENT: u64 = 1 << 0;
-const WRITE: u64 = 1 << 1;
-const ACCESSED: u64 = 1 << 5;
-const DIRTY: u64 = 1 << 6;
-const LARGE: u64 = 1 << 7;
-const NO_EXECUTE: u64 = 1 << 63;
-/// The bits of an entry that hold an address.
-const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 /// Memory that the image has nothing to do with, in the direct map.
-const PLAIN: u64 = PRESENT | WRITE | ACCESSED | DIRTY | LARGE | NO_EXECUTE;
-/// 2 MiB as they are, to run in while the tables change.
-const IDENTITY: u64 = PRESENT | WRITE | ACCESSED | DIRTY | LARGE;
+const PLAIN: u64 = READ_WRITE | LARGE;
 
-const ENTRIES: usize = 512;
 /// Large pages of the direct map.
 const UNITS: usize = (DIRECT_MAP_LEN / MOVE_UNIT) as usize;
 /// What an entry of each upper level spans.
@@ -48,7 +38,7 @@ pub fn relocate(tables: &mut [[u64; ENTRIES]], base: u64, moved: u64, jump: u64)
     let entry = tables.tables[identity][0];
     // One table stands for every GiB: only the entries for the jump are ever looked at.
     *tables.tables[identity].get_mut((jump / THIRD_SPAN) as usize).ok_or(Malformed)? = entry;
-    tables.tables[large][slot(jump, MOVE_UNIT)] = (jump / MOVE_UNIT * MOVE_UNIT) | IDENTITY;
+    tables.tables[large][slot(jump, MOVE_UNIT)] = (jump / MOVE_UNIT * MOVE_UNIT) | ANYTHING | LARGE;
 
     for table in [0, third, kernel, second, identity] {
         tables.shift(table, moved);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mayfly_abi::ledger::{Ledger, Phase};
 use mayfly_qemu::{Launch, tsc_hz};
-use mayfly_tests::planted::{self, Growth, NOTHING, Plant};
+use mayfly_tests::planted::{self, NOTHING, Plant};
 use mayfly_tests::{Guest, Request};
 
 /// 5 ms of a clock that ticks once for each instruction.
@@ -75,41 +75,32 @@ fn a_planted_delay_appears_in_its_phase_and_nowhere_else() {
     }
 }
 
-/// Plants 5 ms of real time before `phase`.
-fn expect_delay(phase: Phase, hz: u64) {
-    const ROUNDS: usize = 20;
-    let (point, plant) = (phase.name(), Plant { delay: Some((phase, hz / 200)), ..NOTHING });
-    let mut growth = Growth::default();
-    for round in 1.. {
-        growth.measure(plant, Duration::ZERO, 3);
-        let (most, other) = growth.elsewhere(point);
-        println!("5 ms before `{point}` make it {:+.2} ms later, and `{other}` {most:+.2} ms", growth.of(point));
-        if growth.is_of(point) {
-            return;
+#[test]
+fn the_benchmark_of_boots_finds_a_planted_delay() {
+    let usual = planted::count(NOTHING);
+    for phase in [Phase::Traps, Phase::Leave] {
+        let counted = planted::count(Plant { delay: Some((phase, DELAY)), ..NOTHING });
+        println!("{DELAY} ticks before `{}`: {counted:?}", phase.name());
+        assert!(counted.keys().eq(usual.keys()) && counted.keys().any(|(_, step)| step == phase.name()), "{usual:?}");
+        for ((part, step), count) in &counted {
+            let planted = if step == phase.name() { DELAY } else { 0 };
+            let usual = usual[&(part.clone(), step.clone())];
+            assert!(count.abs_diff(usual + planted) <= SLACK, "{part}, {step}: {count} instructions, usually {usual}");
         }
-        assert!(round < ROUNDS, "{growth:?}");
     }
 }
 
-#[test]
-fn the_benchmark_of_boots_finds_a_planted_delay() {
-    let Some(hz) = tsc_hz() else { return };
-    expect_delay(Phase::Traps, hz);
-    expect_delay(Phase::Leave, hz);
-}
-
-/// How long QEMU takes to start varies by more than 5 ms on a busy host, so it is held up for longer here.
+/// Held up for longer than any other step takes, however busy the host is.
 #[test]
 fn the_benchmark_of_boots_finds_a_qemu_that_starts_late() {
     if tsc_hz().is_none() {
         return;
     }
-    let record = planted::measure(NOTHING, Duration::from_millis(300), 3).unwrap_or_else(|said| panic!("{said}"));
+    let record = planted::measure(NOTHING, Duration::from_millis(500), 3).unwrap_or_else(|said| panic!("{said}"));
     let least = |name: &str| record.series(name).unwrap_or_else(|| panic!("there is no {name}")).summary.min;
     let (open, entry, response) = (least("port open"), least("entry"), least("response queued"));
-    println!("held up for 300 ms: port open after {open:.1} ms, entry after {entry:.1}, response after {response:.1}");
-    assert!((300.0..450.0).contains(&open), "{record:?}");
-    assert!(entry - open < 150.0 && response - entry < 150.0, "{record:?}");
+    println!("held up for 500 ms: port open after {open:.1} ms, entry after {entry:.1}, response after {response:.1}");
+    assert!(open >= 500.0 && entry - open < 500.0 && response - entry < 500.0, "{record:?}");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 use std::ops::RangeInclusive;
 use std::thread;
 
+use mayfly::image_file::ImageFile;
+use mayfly_abi::PAGE;
 use mayfly_abi::boot::{KERNEL_MAP, KERNEL_STACK, KERNEL_STACK_TOP};
 use mayfly_qemu::{Launch, MachineType};
 use mayfly_tests::{Connection, Guest, Monitor, Request, images};
@@ -81,6 +83,47 @@ fn nothing_is_mapped_at_address_zero_in_the_kernel() {
     for address in ["0x0", "0x1000", "0x100000"] {
         let answer = monitor.ask(&format!("gva2gpa {address}"));
         assert!(answer.contains("Unmapped"), "{address} is mapped in the kernel: {answer}");
+    }
+}
+
+/// A page that the CPU finds in the tables it uses.
+struct Mapped {
+    physical: u64,
+    /// The monitor's letters, of which X is said of what is not executed.
+    attributes: String,
+}
+
+impl Mapped {
+    /// From a line of `info tlb`: where, what is there, and the attributes.
+    fn of(line: &str) -> Option<Self> {
+        let (physical, attributes) = line.split_once(": ")?.1.trim().split_once(' ')?;
+        Some(Self { physical: u64::from_str_radix(physical, 16).ok()?, attributes: attributes.to_owned() })
+    }
+
+    fn shows(&self, page: u64) -> bool {
+        let len = if self.has('P') { 2 << 20 } else { PAGE };
+        (self.physical..self.physical + len).contains(&page)
+    }
+
+    fn has(&self, attribute: char) -> bool {
+        self.attributes.contains(attribute)
+    }
+}
+
+#[test]
+fn no_way_leads_to_the_kernels_constants_by_which_it_could_write_or_execute_them() {
+    let (_guest, mut monitor) = boot();
+    let answer = monitor.ask("info tlb");
+    let mapped: Vec<_> = answer.lines().filter_map(Mapped::of).collect();
+    let image = ImageFile::open(images::all()).expect("it is an image");
+    let mut constants = image.sections.iter().filter(|part| part.name == "kernel" && !part.write && !part.execute);
+    let constants = constants.next().expect("the kernel has constants");
+    // A page of zeros among them, of which the file has nothing.
+    assert!(constants.memory_len - constants.file_len >= PAGE, "{constants:?}");
+    for page in (constants.address..constants.address + constants.memory_len).step_by(PAGE as usize) {
+        let ways: Vec<_> = mapped.iter().filter(|mapped| mapped.shows(page)).collect();
+        assert_eq!(ways.len(), 2, "{page:#x} is in the kernel's map and in the direct map");
+        assert!(ways.iter().all(|way| way.has('X') && !way.has('W') && !way.has('U')), "{page:#x}");
     }
 }
 

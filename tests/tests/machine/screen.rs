@@ -51,17 +51,48 @@ impl Screen {
     }
 }
 
-#[test]
-fn what_went_wrong_is_read_from_the_screen_of_a_machine_without_a_console() {
+/// A PC that boots from a stick and has a screen, and no console: what the launch says of the network goes.
+fn boot(launch: Launch) -> (Guest, Monitor) {
     let mut machine = MachineType::named("uefi-usb").expect("it is there").clone();
     machine.arguments.extend(["-device", "VGA"].map(str::to_owned));
-    let launch = Launch::new(images::disk()).memory_mib(256).without_network().like_a_board();
-    let (guest, mut monitor) = Monitor::boot(machine, launch, Guest::start);
+    Monitor::boot(machine, launch.memory_mib(256).like_a_board(), Guest::start)
+}
+
+/// Looks at the screen until it is as wanted.
+#[track_caller]
+fn expect(guest: &Guest, monitor: &mut Monitor, is_wanted: impl Fn(&str) -> bool) {
     let mut seen = String::new();
-    while !seen.starts_with("mayfly: there is no network card that is driven: ") {
+    while !is_wanted(&seen) {
         assert!(Instant::now() < guest.deadline(), "the screen shows\n{seen}");
         thread::sleep(Duration::from_millis(200));
-        seen = Screen::look(&mut monitor).map(|screen| screen.text()).unwrap_or_default();
+        seen = Screen::look(monitor).map(|screen| screen.text()).unwrap_or_default();
     }
     println!("{seen}");
+}
+
+#[test]
+fn what_went_wrong_is_read_from_the_screen_of_a_machine_without_a_console() {
+    let (guest, mut monitor) = boot(Launch::new(images::disk()).without_network());
+    expect(&guest, &mut monitor, |seen| seen.starts_with("mayfly: there is no network card that is driven: "));
+}
+
+#[test]
+fn who_serves_what_and_where_is_read_from_the_screen_and_a_panic_takes_its_place() {
+    let (guest, mut monitor) = boot(Launch::new(images::disk()).dhcp());
+    let summary = concat!(
+        "Mayfly ",
+        env!("CARGO_PKG_VERSION"),
+        "\nasking for an address by DHCP; port 8080\n1 functions:\n  /hello\n\nmayfly: address 10.0.2.15/24 by DHCP\n"
+    );
+    expect(&guest, &mut monitor, |seen| seen.contains(summary));
+    guest.expect_hello();
+    // An interrupt that comes to the kernel itself and that it does not know.
+    monitor.ask("nmi");
+    let is_wanted = |seen: &str| {
+        // Where a line is too long for the screen is of no matter.
+        let words = seen.replace([' ', '\n'], "");
+        seen.starts_with("mayfly: kernel panic: panicked at ")
+            && ["trap2(error0x0)", "lastdomain:invocation1rip"].iter().all(|part| words.contains(part))
+    };
+    expect(&guest, &mut monitor, is_wanted);
 }

@@ -1,5 +1,6 @@
 //! The kernel's own answers: plain text, one sentence, and whose fault it is in the status.
 
+use core::fmt::{self, Write};
 use core::ops::Range;
 
 use super::response::{HEAD_ROOM, write_head};
@@ -83,7 +84,8 @@ impl Answer<'_> {
             return 0..0;
         };
         let mut body = Writer::new(body_room);
-        self.write_body(&mut body);
+        // A writer cannot fail.
+        let _ = self.write_body(&mut body);
         let body_len = body.written();
 
         let mut headers = Writer::new(head_room);
@@ -102,60 +104,38 @@ impl Answer<'_> {
         start..HEAD_MAX + if head_only { 0 } else { body_len }
     }
 
-    fn write_body(&self, body: &mut Writer<'_>) {
+    fn write_body(&self, body: &mut Writer<'_>) -> fmt::Result {
+        if let Self::Broke { function, .. } | Self::RanOut { function, .. } | Self::OutOfMemory { function, .. } = self
+        {
+            body.bytes(function);
+        }
         match *self {
-            Self::Rejected(reject) => body.bytes(reject.reason.as_bytes()),
-            Self::NotFound(image) => return list(image, body),
-            Self::TooSlow => body.bytes(b"the request did not arrive in time"),
+            Self::Rejected(reject) => writeln!(body, "{}", reject.reason),
+            Self::NotFound(image) => list(image, body),
+            Self::TooSlow => writeln!(body, "the request did not arrive in time"),
             Self::TooLarge { limit } => {
-                body.bytes(b"the body is larger than the ");
-                body.decimal(u64::from(limit));
-                body.bytes(b" bytes that the function takes");
+                writeln!(body, "the body is larger than the {limit} bytes that the function takes")
             }
-            Self::Broke { function, fault, id } => {
-                body.bytes(function);
-                body.bytes(b" broke: ");
-                body.bytes(fault.as_bytes());
-                fault_id(body, id);
-            }
-            Self::Full => body.bytes(b"no room for another invocation now; try again in a second"),
-            Self::RanOut { function, limit_ms, id } => {
-                body.bytes(function);
-                body.bytes(b" ran past its limit of ");
-                body.decimal(u64::from(limit_ms));
-                body.bytes(b" ms");
-                fault_id(body, id);
-            }
-            Self::OutOfMemory { function, limit_pages, id } => {
-                body.bytes(function);
-                body.bytes(b" asked for more memory than its limit of ");
-                body.decimal(u64::from(limit_pages) * 4);
-                body.bytes(b" KiB");
-                fault_id(body, id);
+            Self::Broke { fault, id, .. } => writeln!(body, " broke: {fault} (fault {id})"),
+            Self::Full => writeln!(body, "no room for another invocation now; try again in a second"),
+            Self::RanOut { limit_ms, id, .. } => writeln!(body, " ran past its limit of {limit_ms} ms (fault {id})"),
+            Self::OutOfMemory { limit_pages, id, .. } => {
+                let kib = u64::from(limit_pages) * 4;
+                writeln!(body, " asked for more memory than its limit of {kib} KiB (fault {id})")
             }
         }
+    }
+}
+
+fn list(image: &Image<'_>, body: &mut Writer<'_>) -> fmt::Result {
+    writeln!(body, "no function has this route; there are:")?;
+    for function in (0..image.len().min(LISTED)).filter_map(|index| image.function(index)) {
+        body.bytes(b"/");
+        body.bytes(function.route());
         body.bytes(b"\n");
     }
-}
-
-fn fault_id(body: &mut Writer<'_>, id: u64) {
-    body.bytes(b" (fault ");
-    body.decimal(id);
-    body.bytes(b")");
-}
-
-fn list(image: &Image<'_>, body: &mut Writer<'_>) {
-    body.bytes(b"no function has this route; there are:\n");
-    for index in 0..image.len().min(LISTED) {
-        if let Some(function) = image.function(index) {
-            body.bytes(b"/");
-            body.bytes(function.route());
-            body.bytes(b"\n");
-        }
-    }
-    if image.len() > LISTED {
-        body.bytes(b"and ");
-        body.decimal((image.len() - LISTED) as u64);
-        body.bytes(b" more\n");
+    match image.len().saturating_sub(LISTED) {
+        0 => Ok(()),
+        more => writeln!(body, "and {more} more"),
     }
 }
