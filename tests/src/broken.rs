@@ -18,14 +18,14 @@ const LIMIT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Bridges, and a card behind them.
-const PORT: [&str; 2] = ["-device", "pcie-root-port,id=port"];
-const BRIDGE: [&str; 4] = ["-device", "pcie-root-port,id=port", "-device", "pcie-pci-bridge,id=bridge,bus=port"];
+const PORT: [&str; 2] = ["-device", "pcie-root-port,id=root"];
+const BRIDGE: [&str; 4] = ["-device", "pcie-root-port,id=root", "-device", "pcie-pci-bridge,id=bridge,bus=root"];
 /// Machines, their cards, and what else they have.
 const SUBJECTS: [(&str, &str, &[&str]); 7] = [
     ("q35", "virtio-net-pci,romfile=", &[]),
     ("q35", "e1000e,romfile=", &[]),
     ("pc", "e1000,romfile=", &[]),
-    ("q35", "e1000e,romfile=,bus=port", &PORT),
+    ("q35", "e1000e,romfile=,bus=root", &PORT),
     ("pc", "virtio-net-pci,romfile=", &[]),
     ("q35", "e1000,romfile=", &[]),
     ("q35", "e1000,romfile=,bus=bridge,addr=1", &BRIDGE),
