@@ -152,19 +152,30 @@ fn build_as(
 
     let (loader, kernel) = cargo::loader_and_kernel(&root, &target_dir)?;
     freeze::initialise(&loader, &kernel, &mut functions)?;
-    let application = match format {
-        Format::Elf => Vec::new(),
-        Format::Disk | Format::Iso => {
-            let loader = cargo::uefi_loader(&root, &target_dir)?;
-            pe::application(&loader).context("the UEFI loader cannot be put onto a disk")?
-        }
-    };
+    let application = application(format, &root, &target_dir)?;
     let _progress = Progress::brief("writing the image");
     let image = format.wrap(compose(&loader, &kernel, &functions)?, &application, command_line)?;
     executables.push(Executable { name: symbols::KERNEL.to_owned(), origin: Origin::Built(kernel) });
     symbols::keep(output, &executables)?;
     write_whole(output, &image).with_context(|| format!("cannot write the image {}", output.display()))?;
     Ok(Report { image_len: image.len() as u64, functions })
+}
+
+/// Wraps an image that is there already in a file of another format, as [`build`] would have.
+pub fn wrap(format: Format, image: Vec<u8>, command_line: &str) -> Result<Vec<u8>> {
+    let root = source::source_root()?;
+    format.wrap(image, &application(format, &root, &source::target_dir(&root)?)?, command_line)
+}
+
+/// The UEFI loader, for a format that has one.
+fn application(format: Format, root: &Path, target_dir: &Path) -> Result<Vec<u8>> {
+    match format {
+        Format::Elf => Ok(Vec::new()),
+        Format::Disk | Format::Iso => {
+            let loader = cargo::uefi_loader(root, target_dir)?;
+            pe::application(&loader).context("the UEFI loader cannot be put onto a disk")
+        }
+    }
 }
 
 /// Builds or reads the functions of `folders`, in whatever order. What is compiled is kept in `target_dir`, so that

@@ -4,7 +4,7 @@ mod arguments;
 mod plan;
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use self::plan::Plan;
 use crate::wire::Impairments;
@@ -204,6 +204,30 @@ impl Launch {
     #[must_use]
     pub fn kernel_argument(mut self, argument: impl Into<String>) -> Self {
         self.kernel_arguments.push(argument.into());
+        self
+    }
+
+    /// The machine.
+    pub fn machine_type(&self) -> &'static MachineType {
+        self.machine
+    }
+
+    /// What it boots.
+    pub fn image(&self) -> &Path {
+        &self.image
+    }
+
+    /// The same with another image.
+    #[must_use]
+    pub fn with_image(mut self, image: impl Into<PathBuf>) -> Self {
+        self.image = image.into();
+        self
+    }
+
+    /// The same with at least so much memory, in MiB.
+    #[must_use]
+    pub fn at_least_mib(mut self, memory_mib: u32) -> Self {
+        self.memory_mib = self.memory_mib.max(memory_mib);
         self
     }
 

@@ -3,14 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use mayfly_qemu::{Launch, MachineType};
+use mayfly_qemu::Launch;
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IpProtocol,
     Ipv4Packet, Ipv4Repr, TcpPacket, TcpRepr,
 };
 
-use crate::Guest;
+use crate::{Guest, elsewhere};
 
 /// The machine's address, as the launcher sets it.
 pub const MACHINE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
@@ -38,7 +38,7 @@ impl Ethernet {
         let machine_end = machine_end.expect("a port is free");
         let ours = socket.local_addr().expect("it is bound").port();
         let theirs = machine_end.port();
-        let mut machine = MachineType::all()[0].clone();
+        let mut machine = elsewhere::usual().clone();
         machine.arguments.extend([
             "-netdev".to_owned(),
             format!(

@@ -1,4 +1,5 @@
-//! Machines whose firmware tables are broken: a few instructions before the image's first one change them in memory.
+//! Machines whose firmware has left broken tables or broken PCI functions: a few instructions before the image's first one
+//! change them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,42 @@ const START_INFO: u32 = 0x3_1000;
 const START_INFO_LEN: u32 = 56;
 /// Offset in it of the first pointer's address.
 const START_INFO_POINTER: u32 = 32;
+
+/// A word of a PCI function's configuration space in which bits are flipped. (PCI Local Bus 3.0, 3.2.2.3.2)
+#[derive(Clone, Copy, Debug)]
+pub struct Flip {
+    /// Bus, device and function.
+    pub function: (u8, u8, u8),
+    /// The word's offset.
+    pub offset: u8,
+    /// The bits.
+    pub bits: u32,
+}
+
+/// Ports of configuration space: an address, and the word there. In the address: it is one.
+const ADDRESS: u16 = 0xcf8;
+const DATA: u16 = 0xcfc;
+const ENABLED: u32 = 1 << 31;
+
+impl Flip {
+    /// Instructions that do it, by EAX and EDX.
+    fn code(self) -> Vec<u8> {
+        let (bus, device, number) = self.function;
+        let [bus, device, number, offset] = [bus, device, number, self.offset & !3].map(u32::from);
+        let address = ENABLED | bus << 16 | device << 11 | number << 8 | offset;
+        // mov eax, address; mov dx, ADDRESS; out dx, eax; mov dx, DATA; in eax, dx; xor eax, bits; out dx, eax
+        let mut code = vec![0xb8];
+        code.extend(address.to_le_bytes());
+        code.extend([0x66, 0xba]);
+        code.extend(ADDRESS.to_le_bytes());
+        code.extend([0xef, 0x66, 0xba]);
+        code.extend(DATA.to_le_bytes());
+        code.extend([0xed, 0x35]);
+        code.extend(self.bits.to_le_bytes());
+        code.push(0xef);
+        code
+    }
+}
 
 /// The tables of a machine, as its firmware leaves them in memory.
 #[derive(Clone, Debug)]
@@ -55,19 +92,19 @@ impl Tables {
         &mut found.unwrap_or_else(|| panic!("no table {}", signature.escape_ascii())).2
     }
 
-    /// A copy of an image that finds these tables, beside the other images.
-    pub fn install(&self, image: &Path, name: &str) -> PathBuf {
+    /// A copy of an image that finds these tables and the functions with these flips, beside the other images.
+    pub fn install(&self, flips: &[Flip], image: &Path, name: &str) -> PathBuf {
         let mut elf = fs::read(image).expect("it was built");
         let entry = replace_entry(&mut elf);
-        add_segment(&mut elf, &self.code(entry));
+        add_segment(&mut elf, &self.code(flips, entry));
         let path = images::place(name);
         fs::write(&path, elf).expect("a file beside the images can be written");
         path
     }
 
-    /// Changes the tables and the start info, and goes on at `entry`. 32-bit mode, paging off, EBX: start info.
-    fn code(&self, entry: u32) -> Vec<u8> {
-        let mut code = Vec::new();
+    /// Changes the functions, the tables and the start info, and goes on at `entry`. 32-bit mode, paging off, EBX: start info.
+    fn code(&self, flips: &[Flip], entry: u32) -> Vec<u8> {
+        let mut code: Vec<_> = flips.iter().flat_map(|flip| flip.code()).collect();
         let mut bytes = |bytes: &[u8]| code.extend_from_slice(bytes);
         // mov esi, ebx; mov edi, START_INFO; mov ecx, LEN; rep movsb; mov ebx, START_INFO
         bytes(&[0x89, 0xde, 0xbf]);

@@ -1,11 +1,13 @@
 //! The images that are booted, built by `mayfly build` as a person would: what many tests share once in each process.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
+use std::{env, fs};
 
+use mayfly::build::Format;
 use mayfly_abi::image::Isolation;
+use mayfly_qemu::MachineType;
 
 use crate::many;
 
@@ -43,19 +45,27 @@ pub fn hello() -> &'static Path {
     &IMAGE
 }
 
-/// A disk with the image with nothing but hello.
+/// A disk with the image [`all`]: the same bytes.
 pub fn disk() -> &'static Path {
-    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
-        build("hello.img", ["functions/hello", "--format", "disk", "--append", "gw=10.0.2.2"].map(str::to_owned))
-    });
+    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| wrap(all(), Format::Disk));
     &IMAGE
 }
 
-/// An ISO with the image with nothing but hello.
+/// An ISO with the image [`all`]: the same bytes.
 pub fn iso() -> &'static Path {
-    static IMAGE: LazyLock<PathBuf> =
-        LazyLock::new(|| build("hello.iso", ["functions/hello", "--format", "iso"].map(str::to_owned)));
+    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| wrap(all(), Format::Iso));
     &IMAGE
+}
+
+/// An image as a machine boots it: itself, or a disk or an ISO with it.
+pub fn for_machine(image: &Path, machine: &MachineType) -> PathBuf {
+    let Some(drive) = &machine.drive else { return image.to_owned() };
+    let is_cd = drive.contains("media=cdrom");
+    if image == all() {
+        return if is_cd { iso() } else { disk() }.to_owned();
+    }
+    let is_elf = image.extension().is_some_and(|extension| extension == "elf");
+    if is_elf { wrap(image, if is_cd { Format::Iso } else { Format::Disk }) } else { image.to_owned() }
 }
 
 /// A disk with so many functions that firmware has taken memory where the image is linked.
@@ -112,6 +122,16 @@ pub fn mayfly() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(source_root()).arg("mayfly");
     command
+}
+
+/// A disk or an ISO with an image, beside it.
+fn wrap(image: &Path, format: Format) -> PathBuf {
+    let bytes = fs::read(image).expect("it was built");
+    let (extension, words) = if format == Format::Disk { ("img", "gw=10.0.2.2") } else { ("iso", "") };
+    let wrapped = mayfly::build::wrap(format, bytes, words).unwrap_or_else(|error| panic!("{error:#}"));
+    let path = image.with_extension(extension);
+    fs::write(&path, wrapped).expect("a file beside the images can be written");
+    path
 }
 
 fn build(name: &str, functions: impl IntoIterator<Item = String>) -> PathBuf {

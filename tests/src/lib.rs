@@ -6,7 +6,9 @@
 #![forbid(unsafe_code)]
 
 pub mod attacks;
+pub mod broken;
 mod client;
+pub mod elsewhere;
 pub mod ethernet;
 mod exchange;
 mod figures;
@@ -16,6 +18,7 @@ mod fresh;
 mod guest;
 pub mod images;
 mod load;
+pub mod machines;
 pub mod many;
 mod message;
 mod monitor;

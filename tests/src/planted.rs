@@ -36,6 +36,9 @@ pub struct Plant {
     pub rate: u64,
 }
 
+/// As a delay: the kernel panics instead.
+pub const PANIC: u64 = u64::MAX;
+
 /// Nothing: what all others are compared with.
 pub const NOTHING: Plant = Plant { delay: None, rate: RIGHT };
 
@@ -240,6 +243,7 @@ fn counter() -> u64 {
 /// The time at which a phase is stamped, after the delay if it is the one.
 fn late(phase: Phase) -> u64 {
     if plant(1) == phase as u64 {
+        assert!(plant(2) != u64::MAX);
         let start = counter();
         while counter() - start < plant(2) {}
     }

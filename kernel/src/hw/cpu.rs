@@ -143,6 +143,11 @@ pub(crate) fn has_pages_of_a_gibibyte() -> bool {
     __cpuid_count(0x8000_0001, 0).edx & 1 << 26 != 0
 }
 
+/// How many bits a physical address has: at most 52 (SDM 3A 4.1.4).
+pub(super) fn address_bits() -> u32 {
+    (__cpuid_count(0x8000_0008, 0).eax & 0xff).min(52)
+}
+
 /// Whether a hypervisor says that it runs this machine.
 pub(crate) fn has_hypervisor() -> bool {
     __cpuid_count(1, 0).ecx & 1 << 31 != 0

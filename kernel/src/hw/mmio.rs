@@ -1,6 +1,6 @@
 //! Registers of devices, wherever they are in physical memory: mapped uncached, and never reached beyond their end.
 
-use super::cpu::direct;
+use super::cpu::{self, direct};
 use super::memory::Frame;
 use super::tables::{self, SPAN};
 use core::ptr::NonNull;
@@ -34,9 +34,13 @@ impl Word for u64 {}
 impl Window {
     /// The registers at a physical address, which is a device's. None if they cannot be mapped.
     pub(crate) fn map(physical: u64, len: u64) -> Option<Self> {
-        let end = physical.checked_add(len).filter(|end| *end <= 1 << 52)?;
+        let end = physical.checked_add(len)?;
         if physical >= DEVICES && end <= DIRECT_MAP_LEN {
             return Some(Self { base: NonNull::new(direct(physical) as *mut u8)?, len });
+        }
+        // With a bit that no address has, an entry of a page table would be none (SDM 3A 4.7).
+        if end > 1 << cpu::address_bits() {
+            return None;
         }
         let first = physical / SPAN;
         let count = end.div_ceil(SPAN) - first;

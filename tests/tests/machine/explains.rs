@@ -5,11 +5,12 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mayfly_tests::{Connection, LIMIT, Request, images};
+use mayfly_tests::{Connection, LIMIT, Request, elsewhere, images};
 use object::LittleEndian;
 use object::elf::{FileHeader64, NT_PRSTATUS, ProgramHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
@@ -30,7 +31,7 @@ struct Run {
 
 impl Run {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = mayfly(&[&["run", "--port", "0"], arguments].concat());
+        let mut child = mayfly(&[&["run", "--port", "0"], &elsewhere::words()[..], arguments].concat());
         let mut child = child.stdout(Stdio::piped()).spawn().expect("cargo runs");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let (send, lines) = channel();
@@ -96,7 +97,8 @@ fn place(file: &str, start: &str, what: &str) -> String {
 }
 
 fn image() -> &'static str {
-    images::all().to_str().expect("a path in UTF-8")
+    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| images::for_machine(images::all(), elsewhere::usual()));
+    IMAGE.to_str().expect("a path in UTF-8")
 }
 
 /// An empty folder for cores.

@@ -12,7 +12,7 @@ fn body(len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn bodies_of_every_length_come_back_exactly() {
+pub(super) fn bodies_of_every_length_come_back_exactly() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     for len in LENGTHS {
@@ -22,7 +22,7 @@ fn bodies_of_every_length_come_back_exactly() {
 }
 
 #[test]
-fn chunked_bodies_of_every_length_come_back_exactly() {
+pub(super) fn chunked_bodies_of_every_length_come_back_exactly() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     for len in LENGTHS {
@@ -34,7 +34,7 @@ fn chunked_bodies_of_every_length_come_back_exactly() {
 }
 
 #[test]
-fn a_chunked_body_may_be_cut_anywhere_on_its_way() {
+pub(super) fn a_chunked_body_may_be_cut_anywhere_on_its_way() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     let bytes = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
@@ -50,7 +50,7 @@ fn a_chunked_body_may_be_cut_anywhere_on_its_way() {
 }
 
 #[test]
-fn a_request_right_behind_a_chunked_body_is_the_next_one() {
+pub(super) fn a_request_right_behind_a_chunked_body_is_the_next_one() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     let mut bytes = Request::post("/echo", "first").chunked(2).to_bytes();
@@ -63,7 +63,7 @@ fn a_request_right_behind_a_chunked_body_is_the_next_one() {
 }
 
 #[test]
-fn a_body_just_as_long_as_the_limit_is_taken_and_one_byte_more_is_not() {
+pub(super) fn a_body_just_as_long_as_the_limit_is_taken_and_one_byte_more_is_not() {
     let guest = Guest::boot(images::all());
     for (function, limit) in [("/hello", 4096), ("/echo", 1 << 20)] {
         for request in [Request::post(function, body(limit)), Request::post(function, body(limit)).chunked(1000)] {

@@ -16,7 +16,7 @@ fn expect_hello(connection: &mut Connection, closes: bool) {
 }
 
 #[test]
-fn a_connection_serves_many_requests() {
+pub(super) fn a_connection_serves_many_requests() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     for round in 0..200 {
@@ -26,7 +26,7 @@ fn a_connection_serves_many_requests() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_their_order() {
+pub(super) fn pipelined_requests_are_answered_in_their_order() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     let requests: Vec<u8> =
@@ -39,7 +39,7 @@ fn pipelined_requests_are_answered_in_their_order() {
 }
 
 #[test]
-fn pipelined_requests_to_functions_of_different_speed_are_answered_in_their_order() {
+pub(super) fn pipelined_requests_to_functions_of_different_speed_are_answered_in_their_order() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     let requests = [
@@ -59,7 +59,7 @@ fn pipelined_requests_to_functions_of_different_speed_are_answered_in_their_orde
 }
 
 #[test]
-fn head_gets_the_head_alone() {
+pub(super) fn head_gets_the_head_alone() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     for (target, status, len) in [("/hello", 200, "13"), ("/echo", 200, "0"), ("/fault/null", 502, "35")] {
@@ -73,7 +73,7 @@ fn head_gets_the_head_alone() {
 }
 
 #[test]
-fn every_method_reaches_a_function() {
+pub(super) fn every_method_reaches_a_function() {
     let guest = Guest::boot(images::all());
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
         let response = guest.ask(&Request::post("/echo", "body").method(method));
@@ -83,7 +83,7 @@ fn every_method_reaches_a_function() {
 }
 
 #[test]
-fn connection_close_is_kept_to() {
+pub(super) fn connection_close_is_kept_to() {
     let guest = Guest::boot(images::all());
     for value in ["close", "Close", "x, close", "keep-alive, close"] {
         let mut connection = guest.connect();
@@ -93,7 +93,7 @@ fn connection_close_is_kept_to() {
 }
 
 #[test]
-fn what_follows_a_request_to_close_is_not_answered() {
+pub(super) fn what_follows_a_request_to_close_is_not_answered() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     let mut bytes = Request::get("/hello").header("Connection", "close").to_bytes();
@@ -103,7 +103,7 @@ fn what_follows_a_request_to_close_is_not_answered() {
 }
 
 #[test]
-fn http_1_0_closes_unless_it_is_asked_not_to() {
+pub(super) fn http_1_0_closes_unless_it_is_asked_not_to() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     connection.send(b"GET /hello HTTP/1.0\r\n\r\n");
@@ -116,7 +116,7 @@ fn http_1_0_closes_unless_it_is_asked_not_to() {
 }
 
 #[test]
-fn a_client_that_has_said_all_still_gets_its_answer() {
+pub(super) fn a_client_that_has_said_all_still_gets_its_answer() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     connection.send(&Request::get("/hello").to_bytes());
@@ -127,7 +127,7 @@ fn a_client_that_has_said_all_still_gets_its_answer() {
 }
 
 #[test]
-fn a_request_may_arrive_byte_by_byte() {
+pub(super) fn a_request_may_arrive_byte_by_byte() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     for request in [Request::post("/echo", "0123456789"), Request::post("/echo", "0123456789").chunked(3)] {
@@ -137,7 +137,7 @@ fn a_request_may_arrive_byte_by_byte() {
 }
 
 #[test]
-fn empty_lines_before_a_request_are_skipped() {
+pub(super) fn empty_lines_before_a_request_are_skipped() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     connection.send(b"\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -145,7 +145,7 @@ fn empty_lines_before_a_request_are_skipped() {
 }
 
 #[test]
-fn a_target_may_be_a_whole_url() {
+pub(super) fn a_target_may_be_a_whole_url() {
     let guest = Guest::boot(images::all());
     let response = guest.ask(&Request::post("http://mayfly:80/echo/a?b", "x"));
     assert_eq!((response.status, response.header("x-mayfly-path")), (200, Some("/a")));
@@ -153,7 +153,7 @@ fn a_target_may_be_a_whole_url() {
 }
 
 #[test]
-fn leave_to_send_a_body_is_given_when_it_is_asked_for() {
+pub(super) fn leave_to_send_a_body_is_given_when_it_is_asked_for() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     let request = Request::post("/echo", "body").header("Expect", "100-continue").to_bytes();
@@ -167,7 +167,7 @@ fn leave_to_send_a_body_is_given_when_it_is_asked_for() {
 }
 
 #[test]
-fn leave_to_send_too_long_a_body_is_refused_before_it_is_sent() {
+pub(super) fn leave_to_send_too_long_a_body_is_refused_before_it_is_sent() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     connection.send(b"POST /hello HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5000\r\n\r\n");
@@ -176,7 +176,7 @@ fn leave_to_send_too_long_a_body_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn a_body_that_came_with_its_head_needs_no_leave() {
+pub(super) fn a_body_that_came_with_its_head_needs_no_leave() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     connection.send(&Request::post("/echo", "body").header("Expect", "100-continue").to_bytes());

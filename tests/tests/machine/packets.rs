@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mayfly_qemu::{Launch, MachineType};
-use mayfly_tests::{Guest, Request, images, tool};
+use mayfly_qemu::Launch;
+use mayfly_tests::{Guest, Request, elsewhere, images, tool};
 
 /// The machine's address.
 const MACHINE: &str = "10.0.2.15";
@@ -39,7 +39,7 @@ impl Captured {
     fn boot(name: &str) -> Self {
         let file = images::place(&format!("{name}.pcap"));
         let image = images::all();
-        let mut machine = MachineType::all()[0].clone();
+        let mut machine = elsewhere::usual().clone();
         let dump = format!("filter-dump,id=dump,netdev=net,file={}", file.display());
         machine.arguments.extend(["-object".to_owned(), dump]);
         // Machines are static data; one more for each test is nothing.

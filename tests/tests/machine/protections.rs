@@ -7,8 +7,8 @@ use std::thread;
 use mayfly::image_file::ImageFile;
 use mayfly_abi::PAGE;
 use mayfly_abi::boot::{KERNEL_MAP, KERNEL_STACK, KERNEL_STACK_TOP};
-use mayfly_qemu::{Launch, MachineType};
-use mayfly_tests::{Connection, Guest, Monitor, Request, images};
+use mayfly_qemu::Launch;
+use mayfly_tests::{Connection, Guest, Monitor, Request, elsewhere, images};
 
 /// Bits of the flags register that a function must not bring into the kernel: trap, interrupt, direction, nested task,
 /// alignment check.
@@ -20,7 +20,7 @@ const IF: u64 = 1 << 9;
 
 /// A machine with a monitor.
 fn boot() -> (Guest, Monitor) {
-    Monitor::boot(MachineType::all()[0].clone(), Launch::new(images::all()), Guest::serving)
+    Monitor::boot(elsewhere::usual().clone(), Launch::new(images::all()), Guest::serving)
 }
 
 /// The CPU's registers between two instructions.

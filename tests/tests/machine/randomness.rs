@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use mayfly_qemu::{Launch, MachineType};
+use mayfly_qemu::Launch;
 use mayfly_tests::{Guest, Request, images};
 
 fn answers(guest: &Guest, count: usize) -> Vec<String> {
@@ -33,11 +33,8 @@ fn no_two_invocations_of_two_boots_get_the_same_random_numbers() {
 
 #[test]
 fn without_a_generator_in_the_cpu_numbers_still_differ_and_the_console_warns() {
-    let mut machine = MachineType::all()[0].clone();
-    machine.cpu = "qemu64".to_owned();
-    let machine: &'static MachineType = Box::leak(Box::new(machine));
     let boot = || {
-        let guest = Guest::serving(Launch::new(images::measuring()).machine(machine));
+        let guest = Guest::serving(Launch::new(images::measuring()).cpu("qemu64"));
         let answers = answers(&guest, 20);
         guest.expect_line("this CPU has no random generator");
         answers

@@ -29,7 +29,7 @@ fn over_a_limit() -> Vec<Case> {
 }
 
 #[test]
-fn requests_over_a_limit_get_the_limits_own_status() {
+pub(super) fn requests_over_a_limit_get_the_limits_own_status() {
     let guest = Guest::boot(images::all());
     for Case(what, status, bytes) in over_a_limit() {
         let mut connection = guest.connect();
@@ -45,7 +45,7 @@ fn requests_over_a_limit_get_the_limits_own_status() {
 }
 
 #[test]
-fn requests_just_within_the_limits_are_served() {
+pub(super) fn requests_just_within_the_limits_are_served() {
     let guest = Guest::boot(images::all());
     let (path, query) = ("x".repeat(2000), "y".repeat(4096 - 2007));
     let request = Request::get(format!("/echo/{path}?{query}"));
@@ -61,14 +61,14 @@ fn requests_just_within_the_limits_are_served() {
 }
 
 #[test]
-fn an_unknown_method_is_told_the_known_ones() {
+pub(super) fn an_unknown_method_is_told_the_known_ones() {
     let guest = Guest::boot(images::all());
     let response = guest.ask(&Request::get("/hello").method("BREW"));
     assert_eq!(response.header("allow"), Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
 }
 
 #[test]
-fn an_unknown_route_gets_404_with_the_list_of_functions() {
+pub(super) fn an_unknown_route_gets_404_with_the_list_of_functions() {
     let guest = Guest::boot(images::all());
     let mut connection = guest.connect();
     let list: String = images::routes().iter().map(|route| format!("/{route}\n")).collect();

@@ -54,11 +54,12 @@ pub(crate) struct Pci<'a> {
 impl<'a> Pci<'a> {
     /// The device behind a function, which answers.
     pub(crate) fn find(config: &'a Config, function: &'a Function) -> Result<Self, Unusable> {
-        let (mut parts, mut stride) = ([None; 5], 0);
+        let (mut parts, mut stride, mut is_modern) = ([None; 5], 0, false);
         for capability in function.capabilities(config) {
             let PciCapability::Vendor(place) = capability else { continue };
             let word = |offset| config.word(function.address, place.offset + offset);
             let kind = (word(0) >> 24) as u8;
+            is_modern |= kind == COMMON;
             // Of several of one type the first that can be used counts (4.1.4.1).
             let Some(slot @ None) = parts.get_mut(usize::from(kind)) else { continue };
             *slot = pci::registers(config, function, word(4) as u8)
@@ -68,7 +69,8 @@ impl<'a> Pci<'a> {
             }
         }
         let part = |kind: u8, len| parts[usize::from(kind)].filter(|part: &Window| part.part(0, len).is_some());
-        let common = part(COMMON, register::LEN).ok_or(Unusable::Legacy)?;
+        let without = if is_modern { Unusable::Unreachable } else { Unusable::Legacy };
+        let common = part(COMMON, register::LEN).ok_or(without)?;
         let (Some(notify), Some(line), Some(device)) = (part(NOTIFY, 2), part(LINE, 1), part(DEVICE, 6)) else {
             return Err(Unusable::Unreachable);
         };
