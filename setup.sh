@@ -21,6 +21,10 @@ if [ "${1-}" = test ]; then
     need xorriso xorriso
     has /usr/lib/grub/i386-pc/multiboot2.mod grub-pc-bin
     has /usr/share/ovmf/OVMF.fd ovmf
+    need bochs bochs
+    has /usr/share/bochs/BIOS-bochs-latest bochsbios
+    has /usr/share/vgabios/vgabios.bin vgabios
+    has /usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so bochs-term
 fi
 # What Linux is made with may be missing: it is left out of the benchmarks then.
 refresh=""

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attacks;
+mod bochs;
 mod client;
 pub mod ethernet;
 mod exchange;
@@ -27,6 +28,7 @@ pub mod tap;
 pub mod tool;
 mod wire;
 
+pub use bochs::Bochs;
 pub use client::Connection;
 pub use exchange::{Exchange, Expected};
 pub use figures::Latencies;
