@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what Mayfly needs beside Rust: QEMU and a C compiler; with the word `test`, also the programs that tests drive
-# the machine with, UEFI firmware, and what ISOs are made with; with the word `bench`, also what the Linux that is measured
+# the machine with, UEFI firmware, Bochs, and what ISOs are made with; with the word `bench`, also what the Linux that is measured
 # beside is made with. Debian and its relatives; elsewhere it says what to install.
 set -eu
 packages=""

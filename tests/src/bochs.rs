@@ -26,6 +26,8 @@ const PORT: &str = ":8080-";
 const MESSAGES: &str = "messages";
 /// Pause between two looks at what was printed.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Lines of each file that are printed when a test has failed.
+const LAST: usize = 60;
 /// How long a test may take: it is slow.
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -140,7 +142,9 @@ impl Drop for Bochs {
         let _ = self.child.wait();
         if thread::panicking() {
             for file in [CONSOLE, MESSAGES, LOG] {
-                eprintln!("--- {file}\n{}", self.read(file).trim_end());
+                let text = self.read(file);
+                let lines: Vec<_> = text.lines().collect();
+                eprintln!("--- {file}\n{}", lines[lines.len().saturating_sub(LAST)..].join("\n"));
             }
         }
         let _ = fs::remove_dir_all(&self.folder);

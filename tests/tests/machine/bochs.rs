@@ -32,7 +32,7 @@ fn expect_service(bochs: &mut Bochs, lacking: &[&str], part: usize) {
     bochs.expect_hello();
 }
 
-/// An adapter's program, which the firmware runs before it boots: it leaves the local APIC in x2APIC mode (SDM 3A 10.12.1).
+/// An adapter's program, which the firmware runs before it boots: it leaves the local APIC in x2APIC mode (SDM 3A 11.12.1).
 fn switch_to_x2apic() -> Vec<u8> {
     let code = [
         0x66, 0x60, // pushad
