@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what Mayfly needs beside Rust: QEMU and a C compiler; with the word `test`, also the programs that tests drive
-# the machine with, UEFI firmware, and what ISOs are made with; with the word `bench`, also what the Linux that is measured
+# the machine with, UEFI firmware, Bochs, and what ISOs are made with; with the word `bench`, also what the Linux that is measured
 # beside is made with. Debian and its relatives; elsewhere it says what to install.
 set -eu
 packages=""
@@ -21,6 +21,10 @@ if [ "${1-}" = test ]; then
     need xorriso xorriso
     has /usr/lib/grub/i386-pc/multiboot2.mod grub-pc-bin
     has /usr/share/ovmf/OVMF.fd ovmf
+    need bochs bochs
+    has /usr/share/bochs/BIOS-bochs-latest bochsbios
+    has /usr/share/vgabios/vgabios.bin vgabios
+    has /usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so bochs-term
 fi
 # What Linux is made with may be missing: it is left out of the benchmarks then.
 refresh=""

@@ -189,7 +189,10 @@ impl Invocation {
                 if self.make_present(&text, catalog).is_err() {
                     return Ok(Done::Starved);
                 }
+                let start = cpu::ticks();
                 self.print(&text);
+                // A serial port takes longer for a line than a slice has, and of a turn no more than that counts.
+                self.left = self.left.saturating_sub((cpu::ticks() - start).saturating_sub(self.slice));
                 Ok(Done::With(0))
             }
             Request::Grow { pages } => self.instance.space.grow(pages).map(Done::With),

@@ -11,7 +11,10 @@ use crate::{Connection, Request, Response, images};
 const STEPS: &str = " · ";
 
 /// How a row says that its verdict depends on what the processor has.
-const FEATURES: [&str; 3] = ["(UMIP)", "(SMAP)", "(XSAVE)"];
+const FEATURES: [&str; 4] = ["(UMIP)", "(SMAP)", "(XSAVE)", "(INVPCID)"];
+
+/// Above the second table: what a processor answers otherwise than QEMU's translator.
+const PROCESSOR: &str = "## On a processor";
 
 /// A row of the table.
 #[derive(Debug)]
@@ -135,9 +138,26 @@ pub fn function(path: &str) -> &str {
 
 /// The rows of docs/attacks.md.
 pub fn table() -> Vec<Row> {
+    tables().0
+}
+
+/// The same on a processor: a row of the second table stands in for the one with the same requests.
+pub fn table_of_a_processor() -> Vec<Row> {
+    let (mut rows, others) = tables();
+    for other in others {
+        let same = rows.iter().position(|row| row.targets().eq(other.targets()));
+        let same = same.unwrap_or_else(|| panic!("no such row in the first table: {}", other.line));
+        rows[same] = other;
+    }
+    rows
+}
+
+fn tables() -> (Vec<Row>, Vec<Row>) {
     let file = images::source_root().join("docs/attacks.md");
     let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    text.lines().filter(|line| line.starts_with("| `/")).map(row).collect()
+    let (first, second) = text.split_once(PROCESSOR).expect("it has two tables");
+    let rows = |text: &str| text.lines().filter(|line| line.starts_with("| `/")).map(row).collect();
+    (rows(first), rows(second))
 }
 
 fn row(line: &str) -> Row {

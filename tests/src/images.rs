@@ -23,11 +23,13 @@ pub const MANY: u32 = 10_000;
 
 /// The image with every example function and every hostile one.
 pub fn all() -> &'static Path {
-    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| {
-        let hostile = HOSTILE.map(|name| format!("functions/hostile/{name}"));
-        build("all.elf", EXAMPLES.map(|name| format!("functions/{name}")).into_iter().chain(hostile))
-    });
+    static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| build("all.elf", everything()));
     &IMAGE
+}
+
+fn everything() -> impl Iterator<Item = String> {
+    let hostile = HOSTILE.map(|name| format!("functions/hostile/{name}"));
+    EXAMPLES.map(|name| format!("functions/{name}")).into_iter().chain(hostile)
 }
 
 /// The image with hello, echo and the functions that measure the machine.
@@ -54,6 +56,21 @@ pub fn disk() -> &'static Path {
 /// An ISO with the image [`all`]: the same bytes.
 pub fn iso() -> &'static Path {
     static IMAGE: LazyLock<PathBuf> = LazyLock::new(|| wrap(all(), Format::Iso));
+    &IMAGE
+}
+
+/// An ISO with the functions of [`all`], whose kernel checks every domain after its reset.
+pub fn checked_iso() -> &'static Path {
+    static IMAGE: LazyLock<PathBuf> =
+        LazyLock::new(|| build_iso("all-checked.iso", Isolation::Tables, "verify_reset=1"));
+    &IMAGE
+}
+
+/// The same, its domains' translations told apart by number. Its kernel is told how fast the clock of tests/bochs/bochsrc runs,
+/// for the processor says how fast a real one's does.
+pub fn numbered_iso() -> &'static Path {
+    static IMAGE: LazyLock<PathBuf> =
+        LazyLock::new(|| build_iso("all-pcid.iso", Isolation::TablesPcid, "verify_reset=1 tsc_hz=50000000"));
     &IMAGE
 }
 
@@ -132,6 +149,11 @@ fn wrap(image: &Path, format: Format) -> PathBuf {
     let path = image.with_extension(extension);
     fs::write(&path, wrapped).expect("a file beside the images can be written");
     path
+}
+
+fn build_iso(name: &str, isolation: Isolation, words: &str) -> PathBuf {
+    let options = ["--format", "iso", "--append", words, "--isolation", isolation.name()];
+    build(name, everything().chain(options.map(str::to_owned)))
 }
 
 fn build(name: &str, functions: impl IntoIterator<Item = String>) -> PathBuf {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attacks;
+mod bochs;
 pub mod broken;
 mod client;
 pub mod elsewhere;
@@ -30,6 +31,7 @@ pub mod tap;
 pub mod tool;
 mod wire;
 
+pub use bochs::Bochs;
 pub use client::Connection;
 pub use exchange::{Exchange, Expected};
 pub use figures::Latencies;

@@ -3,7 +3,7 @@
 //! `enter` behaves like a function: it loads a domain's registers and returns when the CPU comes back to ring 0,
 //! whatever the reason, with the domain's registers saved in its [`Context`]. There is one kernel stack per core.
 
-use super::traps::{Tables, VECTORS};
+use super::traps::{DEBUG, Tables, VECTORS};
 use super::way_back;
 use core::arch::{asm, global_asm};
 use core::fmt;
@@ -347,8 +347,20 @@ global_asm!(
     "mov eax, {kernel_data}",
     "mov ss, eax",
     "leave_to_kernel",
-    // From ring 0.
+    // From ring 0. A function's step into a call is its own fault: a CPU takes none, for it looks at the flags as `syscall`
+    // leaves them, but Bochs does, at the first instruction. RCX and R11 are the function's address and flags.
     "4:",
+    "cmp qword ptr [rsp], {debug}",
+    "jne 6f",
+    "push rax",
+    "lea rax, [rip + mayfly_call_entry]",
+    "cmp [rsp + 24], rax",
+    "pop rax",
+    "jne 6f",
+    "mov [rsp + 16], rcx",
+    "mov [rsp + 32], r11",
+    "jmp 5b",
+    "6:",
     "push r11",
     "push r10",
     "push r9",
@@ -407,6 +419,7 @@ global_asm!(
     data = const offset_of!(Context, data),
     user_end = const USER_END,
     call = const CALL,
+    debug = const DEBUG,
     vectors = const VECTORS,
     clean = sym CLEAN,
     kernel_trap = sym super::traps::kernel_trap,

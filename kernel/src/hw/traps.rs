@@ -19,6 +19,8 @@ use x86_64::{PrivilegeLevel, VirtAddr};
 
 /// Interrupt vectors in use, exceptions included.
 pub(crate) const VECTORS: usize = 48;
+/// A step, among others.
+pub(super) const DEBUG: usize = 1;
 /// `int3`.
 const BREAKPOINT: usize = 3;
 /// Page fault.

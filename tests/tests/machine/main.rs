@@ -4,6 +4,7 @@
 
 mod abuse;
 mod backends;
+mod bochs;
 mod boots;
 mod budgets;
 mod cards;

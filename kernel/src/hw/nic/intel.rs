@@ -31,8 +31,8 @@ pub(super) mod register {
     pub(super) const RECEIVER: u64 = 0x2800;
     pub(super) const SENDER: u64 = 0x3800;
     pub(super) const MULTICAST: u64 = 0x5200;
-    pub(super) const ADDRESS_LOW: u64 = 0x5400;
-    pub(super) const ADDRESS_HIGH: u64 = 0x5404;
+    pub(in super::super) const ADDRESS_LOW: u64 = 0x5400;
+    pub(in super::super) const ADDRESS_HIGH: u64 = 0x5404;
 }
 
 /// Bytes of registers that every such card has.
@@ -53,7 +53,7 @@ const RECEIVE: u32 = ENABLE | 1 << 15 | 1 << 26;
 const TRANSMIT: u32 = ENABLE | 1 << 3 | 0x0f << 4 | 0x40 << 12;
 const ENABLE: u32 = 1 << 1;
 /// In the high half of the card's address (13.5.3): there is one.
-const VALID: u32 = 1 << 31;
+pub(super) const VALID: u32 = 1 << 31;
 
 /// Reads of a register for as long as the card may take to do something.
 pub(super) const PATIENCE: u32 = 100_000;
