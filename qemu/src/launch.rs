@@ -24,6 +24,9 @@ const LEFT_BEHIND: u8 = 0xa5;
 const ZEROED: &str = "ram=zero";
 /// Ticks a second of the guest's TSC when it counts instructions.
 const ICOUNT_HZ: u64 = 1_000_000_000;
+/// The power of two that is the ticks of an instruction where firmware boots a disk. Firmware waits by the clock, for 2 s in all:
+/// with one tick that would be 2,000 million instructions.
+const DISK_SHIFT: u32 = 6;
 
 /// Describes a machine. The defaults: microvm, TCG, 64 MiB, a network card with a static address, any free port.
 #[derive(Clone, Debug)]
@@ -82,6 +85,18 @@ impl Launch {
     pub fn machine(mut self, machine: &'static MachineType) -> Self {
         self.machine = machine;
         self
+    }
+
+    /// The same with another image.
+    #[must_use]
+    pub fn image(mut self, image: impl Into<PathBuf>) -> Self {
+        self.image = image.into();
+        self
+    }
+
+    /// The machine that this is a launch of.
+    pub fn machine_type(&self) -> &'static MachineType {
+        self.machine
     }
 
     /// What executes the guest's instructions.
@@ -162,7 +177,7 @@ impl Launch {
         self
     }
 
-    /// Counts instructions: the guest's TSC ticks once for each, the same in every run. TCG only.
+    /// Counts instructions: the guest's TSC ticks [`Launch::ticks`] times for each, the same in every run. TCG only.
     ///
     /// While the guest waits, its clock follows the host's; otherwise it would jump to its next timer, and every client
     /// would be too slow for it.
@@ -170,6 +185,15 @@ impl Launch {
     pub fn icount(mut self) -> Self {
         self.icount = true;
         self
+    }
+
+    /// Ticks of the TSC for each instruction that is counted: one, or more where firmware boots a disk.
+    pub fn ticks(&self) -> u64 {
+        1 << self.shift()
+    }
+
+    fn shift(&self) -> u32 {
+        if self.machine.drive.is_some() { DISK_SHIFT } else { 0 }
     }
 
     /// Does not tell the kernel how fast its clock runs: it has to find out.
@@ -250,7 +274,7 @@ impl Launch {
             (Accelerator::Tcg, true) => "tcg,thread=single",
         });
         if self.icount {
-            line.arg("-icount").arg("shift=0,sleep=on");
+            line.arg("-icount").arg(format!("shift={},sleep=on", self.shift()));
         }
         line.arg("-cpu").arg(self.cpu.as_ref().unwrap_or(&self.machine.cpu));
         line.arg("-m").arg(format!("{memory}M"));
@@ -395,11 +419,7 @@ fn check_format(image: &Path, machine: &MachineType) -> Result<(), Error> {
         other => other,
     });
     read.map_err(|source| Error::ImageMissing { path: image.to_owned(), source })?;
-    let format = match &machine.drive {
-        None => "elf",
-        Some(drive) if drive.contains("media=cdrom") => "iso",
-        Some(_) => "disk",
-    };
+    let format = machine.format();
     if (magic == *b"\x7fELF") == (format == "elf") {
         return Ok(());
     }
@@ -458,6 +478,9 @@ mod tests {
         let line = words(Launch::new("x").icount());
         assert!(line.contains("-accel tcg,thread=single -icount shift=0,sleep=on"), "{line}");
         assert!(line.contains("tsc_hz=1000000000"), "{line}");
+        let usb = Launch::new("x").machine(MachineType::named("uefi-usb").expect("it is there")).icount();
+        assert_eq!(usb.ticks(), 64);
+        assert!(words(usb).contains("-icount shift=6,sleep=on"));
     }
 
     #[test]
