@@ -73,7 +73,8 @@ pub(super) struct EmptyGuest {
 }
 
 impl EmptyGuest {
-    /// On the machine of `launch`; `None` if that boots from a disk, which has no room for a guest that is not Mayfly.
+    /// On the machine of `launch`; `None` if that boots from a disk: what is before *entry* there is the
+    /// firmware's, whoever the guest is.
     pub(super) fn on(launch: &Launch) -> anyhow::Result<Option<Self>> {
         if asks_late(launch) {
             return Ok(None);
@@ -138,7 +139,7 @@ pub(crate) fn wait_for_stamp(machine: &mut Machine, phase: Phase) -> anyhow::Res
     Ok(())
 }
 
-/// Puts what the guest stamped and what the client saw on one clock. What it is that the client is connected has a name.
+/// Puts what the guest stamped and what the client saw on one clock. `connected`: what the client's connecting is called.
 fn join(
     sightings: &[Sighting],
     clock: &JoinedClock,

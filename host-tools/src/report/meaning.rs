@@ -93,10 +93,10 @@ pub(super) fn doing(name: &str) -> Option<&'static str> {
     Some(match name {
         "port open" => "starting QEMU until its port opens",
         "request sent" => "connecting to QEMU’s port",
-        "power-on" => "the rest of QEMU’s start",
+        "power-on" => "making the machine",
         "connected" => "the client’s connection",
         "entry" => "the firmware",
-        "paging" => "switching on long mode",
+        "paging" => "the loader",
         "traps" => "preparing for faults",
         "memory" => "finding memory",
         "nic ready" => "setting up the network card",
