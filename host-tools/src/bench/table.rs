@@ -60,8 +60,14 @@ impl fmt::Display for Table<'_> {
 
 fn row(out: &mut fmt::Formatter<'_>, name: &str, side: &str, summary: &Summary, step: &str) -> fmt::Result {
     let Summary { min, median, p95, .. } = summary;
-    let line = format!("{:<30}{min:>8.2}{median:>8.2}{p95:>8.2}{step:>9}", format!("{name:<18}{side}"));
+    let [min, median, p95] = [min, median, p95].map(|time| cell(*time));
+    let line = format!("{:<30}{min:>8}{median:>8}{p95:>8}{step:>9}", format!("{name:<18}{side}"));
     writeln!(out, "{}", line.trim_end())
+}
+
+/// Milliseconds that leave a blank before them.
+fn cell(time: f64) -> String {
+    if time < 1e4 { format!("{time:.2}") } else { format!("{time:.0}") }
 }
 
 #[cfg(test)]
@@ -97,6 +103,11 @@ the phases add up to the wall time within 1.00 % (limit 2 %): ok; in 1 of 1 runs
 guest times are exact to ±50 µs; the guest's clock runs at the host's rate, known to 0.20 %
 "
         );
+    }
+
+    #[test]
+    fn times_of_slow_firmware_do_not_run_into_one_another() {
+        assert_eq!([9999.99, 10_174.98].map(cell), ["9999.99", "10175"]);
     }
 
     #[test]
