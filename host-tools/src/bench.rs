@@ -39,8 +39,8 @@ use crate::peer::Peer;
 /// Memory of each machine that is measured beside others: what the largest of them needs.
 const MEMORY_MIB: u32 = 256;
 
-/// How long a machine may take for anything that is asked of it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a machine may take for anything that is asked of it, on a busy host too: firmware that boots a disk takes longest.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A machine that was quiet for so long rests: it is longer than it takes the client's acknowledgement to arrive.
 pub(crate) const QUIET: Duration = Duration::from_millis(20);
 

@@ -1,5 +1,6 @@
 //! An image on disk, read and checked: what `run` refuses to boot and `inspect` refuses to show is decided here.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -57,7 +58,7 @@ pub struct Section {
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// There is none.
-    #[error("there is no image {}; `mayfly build -o {}` makes one", .0.display(), .0.display())]
+    #[error("there is no image {}; `mayfly build {}-o {}` makes one", .0.display(), format_option(.0), .0.display())]
     Missing(PathBuf),
     /// It cannot be read.
     #[error("cannot read the image {}", .0.display())]
@@ -115,6 +116,15 @@ pub enum Damage {
     /// A bit of a function's memory is not what it was.
     #[error("the contents of its bundle are damaged (wrong checksum); build the image again")]
     Contents,
+}
+
+/// What `mayfly build` has to be told for a file of this name.
+fn format_option(path: &Path) -> &'static str {
+    match path.extension().and_then(OsStr::to_str) {
+        Some("img") => "--format disk ",
+        Some("iso") => "--format iso ",
+        _ => "",
+    }
 }
 
 impl ImageFile {

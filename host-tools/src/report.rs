@@ -15,6 +15,7 @@ mod plot;
 mod provenance;
 #[cfg(test)]
 mod samples;
+mod split;
 mod vary;
 mod words;
 

@@ -1,5 +1,7 @@
 //! `mayfly run`: boots an image, shows what it prints, and ends it on Ctrl-C.
 
+mod account;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,12 +13,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use mayfly_abi::image::Isolation;
 use mayfly_qemu::wire::Impairments;
-use mayfly_qemu::{Ending, Error, Launch, Machine, MachineType, accelerator};
+use mayfly_qemu::{Ending, Error, Launch, Machine, accelerator};
 
-use crate::build::{DEFAULT_IMAGE, kernel_symbols};
+use self::account::{Account, Known};
+use crate::build::kernel_symbols;
 use crate::fault::Reporter;
 use crate::few::Few;
 use crate::image_file::{ImageFile, text};
+use crate::machine_choice::MachineChoice;
 
 /// Where a debugger finds the machine.
 const GDB_PORT: u16 = 1234;
@@ -32,21 +36,17 @@ const LAST_BREATH: Duration = Duration::from_secs(5);
 /// Shows what the machine prints, and explains faults as they happen. The exit code is 0 after Ctrl-C, and 1 if the machine ended by itself.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  mayfly run &\n  curl http://127.0.0.1:8080/hello\n  mayfly run --port 9000 --memory 16M --accel tcg"
+    after_help = "Examples:\n  mayfly run &\n  curl http://127.0.0.1:8080/hello\n  mayfly run --port 9000 --memory 16M --accel tcg\n  \
+        mayfly build functions/hello --format disk && mayfly run --machine uefi-usb --report build/report.md"
 )]
 pub struct Args {
-    /// The image.
-    #[arg(default_value = DEFAULT_IMAGE)]
-    image: PathBuf,
+    /// The image. Without it: build/mayfly.elf, .img or .iso, whichever the machine boots.
+    image: Option<PathBuf>,
     /// TCP port on 127.0.0.1 to serve on; 0 picks a free one.
     #[arg(long, value_name = "N", default_value_t = 8080)]
     port: u16,
-    /// Machine that QEMU emulates: microvm, pc or q35.
-    #[arg(long, value_name = "NAME", default_value = "microvm", value_parser = MachineType::named)]
-    machine: &'static MachineType,
-    /// Network card, if it is not the machine's first: e1000 on pc and q35, e1000e on q35.
-    #[arg(long, value_name = "NAME")]
-    nic: Option<String>,
+    #[command(flatten)]
+    machine: MachineChoice,
     /// Processor that QEMU emulates, such as qemu64, if it is not the machine's.
     #[arg(long, value_name = "NAME")]
     cpu: Option<String>,
@@ -73,6 +73,10 @@ pub struct Args {
     /// Write an ELF core of every domain that breaks to this folder, for gdb. The machine waits for each.
     #[arg(long, value_name = "DIR")]
     core: Option<PathBuf>,
+    /// However the run ends, write all that somebody has to know of it to this file, anew: versions, image, host, command line,
+    /// how long firmware, loader and kernel took, the whole console, and the end.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    report: Option<PathBuf>,
     /// Wait for gdb before the first instruction.
     #[arg(long)]
     gdb: bool,
@@ -83,14 +87,35 @@ pub struct Args {
 
 /// Carries out `mayfly run`.
 pub fn main(args: Args) -> Result<ExitCode> {
-    let image = ImageFile::open(&args.image)?;
-    check_memory(image.boot.image_end, args.memory)?;
-    let verdict = accelerator::choose(args.accel)?;
-    let mut launch = Launch::new(&args.image).memory_mib(args.memory).port(args.port).accelerator(verdict.accelerator);
-    launch = launch.machine(args.machine);
-    if let Some(name) = args.nic {
-        launch = launch.nic(name);
+    let account = args.report.as_deref().map(Account::begin).transpose()?;
+    let mut known = Known::default();
+    let outcome = run(args, &mut known);
+    let Some(account) = account else { return outcome };
+    let ending = match &outcome {
+        Ok(_) => "by Ctrl-C".to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    let written = account.write(&known, &ending);
+    // What went wrong first is said last.
+    match (written, outcome) {
+        (Err(error), Err(first)) => Err(first.context(error.to_string())),
+        (Err(error), Ok(_)) => Err(error),
+        (Ok(()), outcome) => {
+            println!("report: {}", account.path().display());
+            outcome
+        }
     }
+}
+
+/// The same without its report, for which it notes what it comes to know.
+fn run(args: Args, known: &mut Known) -> Result<ExitCode> {
+    let path = args.machine.image(args.image);
+    let card = args.machine.card()?;
+    known.machine = format!("{}, {card}, {} MiB", args.machine.kind.name, args.memory);
+    let image = ImageFile::open(&path)?;
+    let verdict = accelerator::choose(args.accel)?;
+    let mut launch = Launch::new(&path).memory_mib(args.memory).port(args.port).accelerator(verdict.accelerator);
+    launch = args.machine.apply(launch);
     if let Some(name) = args.cpu {
         launch = launch.cpu(name);
     }
@@ -109,7 +134,12 @@ pub fn main(args: Args) -> Result<ExitCode> {
     if let Some(path) = args.pcap {
         launch = launch.capture(path);
     }
+    if args.report.is_some() {
+        known.note(&path, &image, &launch, &verdict)?;
+    }
+    check_memory(image.boot.image_end, args.memory)?;
     let plan = launch.plan()?;
+    known.line = plan.command().to_string();
     if args.dry_run {
         println!("{}", plan.command());
         return Ok(ExitCode::SUCCESS);
@@ -121,33 +151,45 @@ pub fn main(args: Args) -> Result<ExitCode> {
         move || stop.store(true, Ordering::Relaxed)
     })
     .context("cannot catch Ctrl-C")?;
-    let machine = plan.start()?;
+    let machine = known.running.insert(plan.start()?);
     println!("{verdict}");
     if image.isolation == Isolation::None {
         println!("UNSAFE: this image has isolation `none`: its functions reach everything. Use it to measure only.");
     }
-    println!("{}, {} MiB, QEMU has process id {}", args.machine.name, args.memory, machine.pid());
+    println!("{}, {} MiB, QEMU has process id {}", args.machine.kind.name, args.memory, machine.pid());
     let few = Few::of(&image.functions);
     for function in few.shown {
         println!("http://127.0.0.1:{}/{}", machine.port(), text(&function.route));
     }
     if let Some(more) = few.more() {
-        println!("{more}; `mayfly inspect {}` lists them", args.image.display());
+        println!("{more}; `mayfly inspect {}` lists them", path.display());
     }
     if args.gdb {
-        let kernel = kernel_symbols(&args.image);
+        let kernel = kernel_symbols(&path);
         println!("waiting for: gdb {} -ex 'target remote 127.0.0.1:{GDB_PORT}'", kernel.display());
     }
     if machine.wire().is_some() {
         println!("wire: {}", args.wire.unwrap_or_default());
     }
     println!("Ctrl-C ends it.");
-    let reporter = Reporter::start(&args.image, image, args.core.as_deref())?;
-    serve(machine, &stop, io::stdout(), reporter)
+    let reporter = Reporter::start(&path, image, args.core.as_deref())?;
+    // Until the firmware is through, nothing answers.
+    let is_slow = args.machine.kind.drive.is_some();
+    if is_slow {
+        println!("It serves once its firmware is through.");
+    }
+    serve(machine, &stop, io::stdout(), reporter, is_slow)
 }
 
-/// Shows what the machine prints and how its functions break, until `stop` is set, or the machine ends by itself.
-fn serve(mut machine: Machine, stop: &AtomicBool, mut out: impl Write, mut reporter: Reporter) -> Result<ExitCode> {
+/// Shows what the machine prints and how its functions break, until `stop` is set, or the machine ends by itself. Where somebody
+/// waits for it, also when it listens.
+fn serve(
+    machine: &mut Machine,
+    stop: &AtomicBool,
+    mut out: impl Write,
+    mut reporter: Reporter,
+    mut is_waited_for: bool,
+) -> Result<ExitCode> {
     let tick = if reporter.writes_cores() { SHORT_TICK } else { TICK };
     let mut position = 0;
     loop {
@@ -157,6 +199,10 @@ fn serve(mut machine: Machine, stop: &AtomicBool, mut out: impl Write, mut repor
         // Not in the middle of a line.
         if text.is_empty() || text.ends_with(b"\n") {
             reporter.report(machine.memory(), &mut out)?;
+            if is_waited_for && let Some(line) = machine.ledger().as_ref().and_then(account::listens) {
+                writeln!(out, "{line}")?;
+                is_waited_for = false;
+            }
         }
         out.flush()?;
         if printed.is_none() {
@@ -164,11 +210,17 @@ fn serve(mut machine: Machine, stop: &AtomicBool, mut out: impl Write, mut repor
         }
         if stop.load(Ordering::Relaxed) {
             machine.stop();
-            end_wire(&mut machine, &mut out)?;
+            // What came while it was ended.
+            while let Some(rest) = machine.console().follow(&mut position, TICK)
+                && !rest.is_empty()
+            {
+                out.write_all(&rest)?;
+            }
+            end_wire(machine, &mut out)?;
             return Ok(ExitCode::SUCCESS);
         }
     }
-    end_wire(&mut machine, &mut out)?;
+    end_wire(machine, &mut out)?;
     let ending = machine.wait_for_exit(LAST_BREATH)?;
     if ending == Ending::Off {
         // A terminal's Ctrl-C goes to QEMU as well, which may have been faster than our own handler.
@@ -177,7 +229,7 @@ fn serve(mut machine: Machine, stop: &AtomicBool, mut out: impl Write, mut repor
             return Ok(ExitCode::SUCCESS);
         }
     }
-    bail!(describe(&machine, ending))
+    bail!(describe(machine, ending))
 }
 
 /// Says what became of the wire's frames, if there was a wire.
@@ -265,18 +317,19 @@ mod tests {
 
     #[test]
     fn a_machine_that_ends_by_itself_is_a_failure_that_says_why() {
-        let machine = start("panics", &Guest::new().print("up\n").exit(Exit::Panic as u32));
+        let mut machine = start("panics", &Guest::new().print("up\n").exit(Exit::Panic as u32));
         let mut shown = Vec::new();
-        let error = serve(machine, &AtomicBool::new(false), &mut shown, reporter()).expect_err("nobody stopped it");
+        let error =
+            serve(&mut machine, &AtomicBool::new(false), &mut shown, reporter(), false).expect_err("nobody stopped it");
         assert_eq!(error.to_string(), "the kernel panicked");
         assert_eq!(shown, b"up\n");
     }
 
     #[test]
     fn a_machine_that_is_stopped_is_a_success() {
-        let machine = start("stopped", &Guest::new().print("up\n"));
+        let mut machine = start("stopped", &Guest::new().print("up\n"));
         let pid = machine.pid();
-        let code = serve(machine, &AtomicBool::new(true), io::sink(), reporter()).expect("it was stopped");
+        let code = serve(&mut machine, &AtomicBool::new(true), io::sink(), reporter(), false).expect("it was stopped");
         assert_eq!(code, ExitCode::SUCCESS);
         assert!(!Path::new(&format!("/proc/{pid}")).exists());
     }

@@ -85,6 +85,9 @@ fn a_whole_image_is_shown() {
 fn a_missing_image_is_named() {
     let said = failure(&folder(), &["inspect", "no.elf"]);
     assert_eq!(said, "there is no image no.elf; `mayfly build -o no.elf` makes one");
+    let said = failure(&folder(), &["run", "--machine", "uefi-usb"]);
+    let build = "`mayfly build --format disk -o build/mayfly.img` makes one";
+    assert_eq!(said, format!("there is no image build/mayfly.img; {build}"));
 }
 
 #[test]

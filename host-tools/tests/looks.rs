@@ -55,6 +55,7 @@ fn boot() -> Record {
     let points = [
         ("port open", 19.7, Side::Host),
         ("request sent", 19.72, Side::Host),
+        ("power-on", 20.1, Side::Host),
         ("entry", 24.6, Side::Guest),
         ("paging", 24.7, Side::Guest),
         ("traps", 25.1, Side::Guest),
@@ -79,6 +80,12 @@ fn boot() -> Record {
         Series::new("blocks of the firmware", Unit::Count, vec![154.0]).expect("a value"),
         Series::new("blocks until the first response", Unit::Count, vec![1282.0]).expect("a value"),
     ]);
+    for (part, took) in
+        [("QEMU's start", 20.1), ("firmware", 4.5), ("loader", 0.1), ("kernel", 2.5), ("first request", 5.7)]
+    {
+        let share = series(&format!("share of {part}"), Unit::Ratio, took / 32.9);
+        all.extend([series(part, Unit::Milliseconds, took), share]);
+    }
     record(Benchmark::Boot, "mayfly", &[("path", "/hello".into())], all)
 }
 

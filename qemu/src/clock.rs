@@ -95,7 +95,8 @@ fn look(memory: &Memory, spawned: Instant, mut missing: Vec<Phase>, stop: &Atomi
     while !missing.is_empty() {
         let last = stop.load(Ordering::Relaxed);
         let started = spawned.elapsed();
-        let ledger = memory.ledger();
+        let is_found = memory.moved().is_some();
+        let ledger = if is_found { memory.ledger() } else { None };
         let before = spawned.elapsed();
         if let Some(ledger) = ledger {
             for phase in missing.extract_if(.., |phase| ledger.stamp(*phase) != 0) {
@@ -105,7 +106,10 @@ fn look(memory: &Memory, spawned: Instant, mut missing: Vec<Phase>, stop: &Atomi
         if last {
             break;
         }
-        after = started;
+        // Before the ledger is found, a stamp may long be there.
+        if is_found {
+            after = started;
+        }
         thread::sleep(PAUSE);
     }
     seen
@@ -145,6 +149,13 @@ impl JoinedClock {
     pub fn at(&self, ticks: u64) -> Duration {
         let middle = (self.earliest + self.latest) / 2.0;
         Duration::from_secs_f64((middle + self.since_reference(ticks)).max(0.0))
+    }
+
+    /// Host time since QEMU was started at which the guest's TSC was at 0: QEMU lets the machine's processor go. `None` if that
+    /// would have been before QEMU's start: then this TSC counts from something else.
+    pub fn power_on(&self) -> Option<Duration> {
+        let middle = (self.earliest + self.latest) / 2.0;
+        Duration::try_from_secs_f64(middle + self.since_reference(0)).ok()
     }
 
     /// How far [`JoinedClock::at`] may be off, either way.
@@ -217,6 +228,13 @@ mod tests {
     fn a_stamp_before_the_first_sighting_lies_before_it() {
         let clock = JoinedClock::new(&[sighting(Phase::Paging, 1_100_000, 200, 200)], HZ).expect("one is enough");
         assert_eq!(clock.at(1_000_000), us(150));
+    }
+
+    #[test]
+    fn a_tsc_that_counts_from_power_on_says_when_that_was_and_another_does_not() {
+        let at = |ticks| JoinedClock::new(&[sighting(Phase::Entry, ticks, 900, 900)], HZ).expect("one is enough");
+        assert_eq!(at(1_000_000).power_on(), Some(us(400)), "half a millisecond before");
+        assert_eq!(at(2_000_000).power_on(), None, "QEMU had not been started");
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub(crate) const GUEST_PORT: u16 = 8080;
 pub(crate) const GUEST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 /// The address of whom it sends to.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+/// The power of two that is the ticks of an instruction where firmware boots a disk. Firmware waits by the clock, for 2 s in all:
+/// with one tick that would be 2,000 million instructions.
+const DISK_SHIFT: u32 = 6;
 
 /// Describes a machine. The defaults: microvm, TCG, 64 MiB, a network card with a static address, any free port.
 #[derive(Clone, Debug)]
@@ -154,7 +157,7 @@ impl Launch {
         self
     }
 
-    /// Counts instructions: the guest's TSC ticks once for each, the same in every run. TCG only.
+    /// Counts instructions: the guest's TSC ticks [`Launch::ticks`] times for each, the same in every run. TCG only.
     ///
     /// While the guest waits, its clock follows the host's; otherwise it would jump to its next timer, and every client
     /// would be too slow for it.
@@ -162,6 +165,15 @@ impl Launch {
     pub fn icount(mut self) -> Self {
         self.icount = true;
         self
+    }
+
+    /// Ticks of the TSC for each instruction that is counted: one, or more where firmware boots a disk.
+    pub fn ticks(&self) -> u64 {
+        1 << self.shift()
+    }
+
+    fn shift(&self) -> u32 {
+        if self.machine.drive.is_some() { DISK_SHIFT } else { 0 }
     }
 
     /// Does not tell the kernel how fast its clock runs: it has to find out.

@@ -76,15 +76,32 @@ impl MachineType {
         Self::all().iter().find(|machine| machine.name == name).ok_or_else(|| format!("it is one of {}", known()))
     }
 
+    /// What `mayfly build --format` calls what the machine boots: `elf`, `disk` or `iso`.
+    pub fn format(&self) -> &'static str {
+        match &self.drive {
+            None => "elf",
+            Some(drive) if drive.contains("media=cdrom") => "iso",
+            Some(_) => "disk",
+        }
+    }
+
+    /// The names of the machine's network cards; the first one is the usual.
+    pub fn nics(&self) -> impl Iterator<Item = &str> {
+        self.all_nics().map(device)
+    }
+
     /// The machine's network card with this name, as an argument of QEMU's `-device`.
     pub fn nic(&self, name: &str) -> Result<&str, Error> {
-        let all = || std::iter::once(&self.nic).chain(&self.other_nics).map(String::as_str);
-        let found = all().find(|nic| device(nic) == name);
+        let found = self.all_nics().find(|nic| device(nic) == name);
         found.ok_or_else(|| Error::NoSuchNic {
             machine: self.name.clone(),
             name: name.to_owned(),
-            known: all().map(device).collect::<Vec<_>>().join(", "),
+            known: self.nics().collect::<Vec<_>>().join(", "),
         })
+    }
+
+    fn all_nics(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.nic).chain(&self.other_nics).map(String::as_str)
     }
 }
 
@@ -110,6 +127,7 @@ mod tests {
     #[test]
     fn machines_and_their_cards_are_found_by_name_and_others_named_instead() {
         let q35 = MachineType::named("q35").expect("it is there");
+        assert_eq!(q35.nics().collect::<Vec<_>>(), ["virtio-net-pci", "e1000", "e1000e"]);
         assert_eq!(q35.nic("virtio-net-pci").expect("it is there"), q35.nic);
         assert_eq!(q35.nic("e1000e").expect("it is there"), "e1000e,romfile=");
         let error = q35.nic("ne2k_pci").expect_err("it is not there").to_string();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
-use mayfly_qemu::accelerator;
+use mayfly_qemu::{Launch, accelerator};
 
 use self::times::Times;
 use self::tree::{Stop, Tree};
@@ -88,7 +88,8 @@ pub(super) fn main(args: &Comparison) -> anyhow::Result<ExitCode> {
     }
     let counted = |image: &Path, whose: &str| {
         stop.check()?;
-        Counted::of(image, &path).with_context(|| format!("the instructions of {whose} cannot be counted"))
+        Counted::of(&Launch::new(image), &path)
+            .with_context(|| format!("the instructions of {whose} cannot be counted"))
     };
     let [before, now] = [counted(&images[0], revision)?, counted(&images[1], "this tree")?];
     let times = if common.counts() {

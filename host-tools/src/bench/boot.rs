@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use mayfly_qemu::{Accelerator, Launch};
 
 use super::comparison::Comparison;
 use super::counted::{self, Counted};
@@ -15,10 +16,10 @@ use super::session::{Common, Session, Subject};
 use super::table::Table;
 use super::translation;
 use super::waterfall::Waterfall;
-use crate::build::DEFAULT_IMAGE;
 use crate::image_file::ImageFile;
+use crate::machine_choice::MachineChoice;
 use crate::peer::{Host, Peer};
-use crate::results::{Benchmark, Image, Series, Summary, Unit};
+use crate::results::{Benchmark, Image, Parameter, Series, Summary, Unit};
 
 /// What is asked for if nothing else is said.
 const PATH: &str = "/hello";
@@ -29,20 +30,26 @@ const PATH: &str = "/hello";
 /// leaves a time stamp at each phase; they are read from outside and put on the host's clock. After it, every peer that is
 /// prepared is booted and asked by the same clock: from the spawn of its process to the last byte of its first response.
 ///
+/// The parts say who has the time: QEMU's start, the firmware, the loader, the kernel until it listens, and the first request.
+/// With --machine, on a machine with other firmware; peers are left out there, and where it boots from a disk, the floor.
+///
 /// With --metric insn nothing is timed: the guest's instructions are counted from each phase of a boot, of its first request
 /// and of a later one to the next. Peers have no part in it: they leave no stamps.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  mayfly bench --prepare linux\n  mayfly bench boot --runs 50 --json build/results.jsonl\n  \
-        mayfly bench boot --metric insn"
+        mayfly bench boot --metric insn\n  \
+        mayfly build functions/hello --format disk && mayfly bench boot --machine uefi-usb --runs 5"
 )]
 pub(super) struct Args {
     /// How many boots to measure.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// The image to boot.
-    #[arg(long, value_name = "IMAGE", default_value = DEFAULT_IMAGE)]
-    image: PathBuf,
+    /// The image to boot. Without it: build/mayfly.elf, .img or .iso, whichever the machine boots.
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<PathBuf>,
+    #[command(flatten)]
+    machine: MachineChoice,
     /// What to ask the image for.
     #[arg(long, default_value = PATH, value_parser = super::path)]
     path: String,
@@ -59,31 +66,53 @@ const INCLUDES: &str =
     "it holds QEMU and its firmware, Mayfly’s loader and kernel, its network card, TCP and HTTP, and the function";
 /// How it is asked.
 const ASKED: &str = "asked on one connection, opened as soon as QEMU’s port accepts";
+/// How it is asked where that would be too early.
+const ASKED_LATE: &str = "asked on one connection, opened once the machine listens: QEMU’s network holds a connection’s first \
+                          packet for a second only, and a disk’s firmware takes longer";
+/// Why there is no floor.
+const NO_FLOOR: &str = "no floor: what the firmware boots from a disk stamps its first instruction, and all before is QEMU’s \
+                        and the firmware’s in this very boot";
 
 impl Args {
     /// The defaults, but for these two, and without other systems.
     pub(super) fn new(image: &Path, runs: u32) -> Self {
-        Self { runs, image: image.to_owned(), path: PATH.to_owned(), peers: Choice::none(), common: Common::new() }
+        Self {
+            runs,
+            image: Some(image.to_owned()),
+            machine: MachineChoice::usual(),
+            path: PATH.to_owned(),
+            peers: Choice::none(),
+            common: Common::new(),
+        }
+    }
+
+    /// What sets a result apart. On a machine with several cards: which one it has.
+    fn parameters(&self) -> anyhow::Result<Vec<(&'static str, Parameter)>> {
+        let card = self.machine.card()?;
+        let card = (!self.machine.is_usual()).then(|| ("card", card.into()));
+        Ok([("path", self.path.as_str().into())].into_iter().chain(card).collect())
     }
 }
 
 /// Carries out `mayfly bench boot`. Fails if the phases do not add up.
 pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
-    ImageFile::open(&args.image)?;
+    let image = args.machine.image(args.image.clone());
+    ImageFile::open(&image)?;
+    let parameters = args.parameters()?;
+    let verdict = args.common.accelerator()?;
+    let launch = args.machine.apply(args.common.launch(&image, &verdict));
+    let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&image)?, &launch, &verdict)?;
     if args.common.counts() {
-        return count(&args);
+        return count(&args, &launch, session, &parameters);
     }
     let hz = measure::host_hz()?;
-    let verdict = args.common.accelerator()?;
-    let floor = measure::empty_guest()?;
-    let launch = args.common.launch(&args.image, &verdict);
-    let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
+    let empty = measure::EmptyGuest::on(&launch)?;
 
-    let peers = args.peers.find(verdict.accelerator)?;
+    let peers = args.peers.on(&args.machine)?.find(verdict.accelerator)?;
     let host = Host { accelerator: verdict.accelerator, memory_mib: super::MEMORY_MIB, tsc_hz: hz };
     let measure = || -> anyhow::Result<Turn> {
-        let floor = measure::floor(floor.path(), verdict.accelerator, hz)?;
-        let boot = measure::boot(&args.image, verdict.accelerator, hz, &args.path)?;
+        let floor = empty.as_ref().map(|empty| measure::floor(empty.launch(), hz)).transpose()?;
+        let boot = measure::boot(launch.clone(), hz, &args.path)?;
         let others = peers.ready.iter().map(|peer| first_response::measure(peer, &host));
         Ok(Turn { own: Run { floor, boot }, others: others.collect::<anyhow::Result<_>>()? })
     };
@@ -91,9 +120,12 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
     let runs: Vec<_> = turns.iter().map(|turn| turn.own.clone()).collect();
     let others = |at: usize| turns.iter().map(move |turn| turn.others[at]);
     let mut report = Report::of(&runs).context("there are no runs")?;
-    report.translation = translation::count(floor.path(), &args.image, verdict.accelerator, &args.path)?;
+    if let Some(empty) = empty.filter(|_| verdict.accelerator == Accelerator::Tcg) {
+        report.translation = Some(translation::count(empty.launch(), launch.clone(), &args.path)?);
+    }
 
-    println!("spawn of QEMU to the first byte of GET {}, {} runs, each beside a floor", args.path, runs.len());
+    let beside = if report.floor.is_some() { ", each beside a floor" } else { "" };
+    println!("spawn of QEMU to the first byte of GET {}, {} runs{beside}", args.path, runs.len());
     println!("{}\n\n{}\n{}", session.environment(), Table(&report), Waterfall(&report.rows));
     let mut systems: Vec<_> = Summary::of(runs.iter().map(|run| run.boot.last_byte))
         .map(|own| ("mayfly".to_owned(), own))
@@ -103,9 +135,10 @@ pub(super) fn main(args: Args) -> anyhow::Result<ExitCode> {
         systems.extend(Summary::of(others(at).map(|other| other.at)).map(|summary| (peer.name.clone(), summary)));
     }
     println!("{}", Comparison(systems));
-    let notes = [INCLUDES, ASKED].map(str::to_owned).to_vec();
-    let own = session.own(notes);
-    session.add_of(own, [("path", args.path.as_str().into())], WARMUP, report::series(&runs, report.translation));
+    let asked = if measure::asks_late(&launch) { ASKED_LATE } else { ASKED };
+    let notes = [INCLUDES, asked].into_iter().chain(report.floor.is_none().then_some(NO_FLOOR));
+    let own = session.own(notes.map(str::to_owned).collect());
+    session.add_of(own, parameters, WARMUP, report::series(&runs, report.translation));
     for (at, peer) in peers.ready.iter().enumerate() {
         session.add_of(subject_of(peer, &host)?, [("path", peer.path.as_str().into())], WARMUP, series(others(at)));
     }
@@ -145,18 +178,21 @@ fn series(boots: impl Iterator<Item = FirstResponse> + Clone) -> Vec<Series> {
 }
 
 /// Counts instructions instead, phase by phase.
-fn count(args: &Args) -> anyhow::Result<ExitCode> {
-    let verdict = args.common.accelerator()?;
-    let launch = args.common.launch(&args.image, &verdict);
-    let mut session = Session::begin(Benchmark::Boot, &args.common, Image::of(&args.image)?, &launch, &verdict)?;
-    let counted = Counted::of(&args.image, &args.path)?;
-    let proxies = counted::proxies(&args.image, &args.path)?;
+fn count(
+    args: &Args,
+    launch: &Launch,
+    mut session: Session,
+    parameters: &[(&'static str, Parameter)],
+) -> anyhow::Result<ExitCode> {
+    let counted = Counted::of(launch, &args.path)?;
+    let proxies = counted::proxies(launch, &args.path)?;
 
     println!("instructions from each phase to the next: of a boot, of its first GET {}, of a later one", args.path);
-    println!("{}\n\n{}", session.environment(), counted::Table(&counted, &proxies));
-    for ((name, part), proxies) in counted::PARTS.into_iter().zip(counted.parts()).zip(proxies) {
-        let series = part.series().into_iter().chain(proxies.series());
-        session.add([("path", args.path.as_str().into()), ("part", name.into())], 0, series);
+    println!("{}\n\n{}", session.environment(), counted::Table(&counted, proxies.as_ref()));
+    for (at, (name, part)) in counted::PARTS.into_iter().zip(counted.parts()).enumerate() {
+        let proxies = proxies.iter().flat_map(|proxies| proxies[at].series());
+        let parameters = parameters.iter().cloned().chain([("part", name.into())]);
+        session.add(parameters, 0, part.series().into_iter().chain(proxies));
     }
     session.end()?;
     Ok(ExitCode::SUCCESS)

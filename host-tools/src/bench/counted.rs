@@ -4,7 +4,6 @@ mod proxies;
 mod table;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::Context;
 use mayfly_abi::ledger::{Ledger, Phase};
@@ -57,10 +56,11 @@ pub(super) struct Counted {
 pub(super) const PARTS: [&str; 3] = ["boot", "first request", "request"];
 
 impl Part {
-    /// From each of the phases that were reached to the next that was.
-    pub(super) fn of(ledger: &Ledger, phases: &[Phase]) -> Self {
+    /// From each of the phases that were reached to the next that was, on a machine whose TSC ticks so often for each
+    /// instruction.
+    pub(super) fn of(ledger: &Ledger, phases: &[Phase], ticks: u64) -> Self {
         let reached = phases.iter().filter(|phase| ledger.stamp(**phase) != 0);
-        Self::between(&reached.map(|phase| (phase.name(), ledger.stamp(*phase))).collect::<Vec<_>>())
+        Self::between(&reached.map(|phase| (phase.name(), ledger.stamp(*phase) / ticks)).collect::<Vec<_>>())
     }
 
     /// From each of the stops to the next. A stop is a phase and when it was reached.
@@ -97,11 +97,11 @@ impl Part {
 }
 
 impl Counted {
-    /// Boots `image` and asks for `path`, a few times.
-    pub(super) fn of(image: &Path, path: &str) -> anyhow::Result<Self> {
-        let mut least = Self::once(image, path)?;
+    /// Boots and asks for `path`, a few times.
+    pub(super) fn of(launch: &Launch, path: &str) -> anyhow::Result<Self> {
+        let mut least = Self::once(launch, path)?;
         for _ in 1..BOOTS {
-            let Self { boot, first_request, request } = Self::once(image, path)?;
+            let Self { boot, first_request, request } = Self::once(launch, path)?;
             least.boot = least.boot.min(boot);
             least.first_request = least.first_request.min(first_request);
             least.request = least.request.min(request);
@@ -109,12 +109,19 @@ impl Counted {
         Ok(least)
     }
 
-    fn once(image: &Path, path: &str) -> anyhow::Result<Self> {
-        let mut server = Server::serving(Launch::new(image).icount())?;
-        let boot = Part::of(&server.ledger()?, BOOT);
-        let first_request = Part::of(&server.observe(path)?.1, &Phase::REQUEST);
-        let request = shortest(|_| Ok(Part::of(&server.observe(path)?.1, &Phase::REQUEST)))?;
+    fn once(launch: &Launch, path: &str) -> anyhow::Result<Self> {
+        let ticks = launch.ticks();
+        let mut server = Server::serving(launch.clone().icount())?;
+        let boot = Part::of(&server.ledger()?, BOOT, ticks);
+        let first_request = Part::of(&server.observe(path)?.1, &Phase::REQUEST, ticks);
+        let request = shortest(|_| Ok(Part::of(&server.observe(path)?.1, &Phase::REQUEST, ticks)))?;
         Ok(Self { boot, first_request, request })
+    }
+
+    /// The loader's share of the boot: until the image's page tables are in use.
+    pub(super) fn loader(&self) -> u64 {
+        let step = self.boot.steps.iter().find(|step| step.name == Phase::Paging.name());
+        step.map_or(0, |step| step.instructions)
     }
 
     /// Its parts.
@@ -124,8 +131,8 @@ impl Counted {
 }
 
 /// Counts what the time of each of [`PARTS`] follows under TCG.
-pub(super) fn proxies(image: &Path, path: &str) -> anyhow::Result<[Proxies; 3]> {
-    proxies::count(image, path)
+pub(super) fn proxies(launch: &Launch, path: &str) -> anyhow::Result<Option<[Proxies; 3]>> {
+    proxies::count(launch, path)
 }
 
 /// The shortest of requests that `make` makes; it is told how many there were before.
@@ -176,17 +183,18 @@ pub(super) mod tests {
     #[test]
     fn steps_lead_from_one_phase_that_was_reached_to_the_next() {
         let ledger = ledger(&[(Phase::Entry, 5), (Phase::Traps, 25), (Phase::Memory, 125), (Phase::Syn, 9999)]);
-        let part = Part::of(&ledger, BOOT);
+        let part = Part::of(&ledger, BOOT, 1);
         let steps: Vec<_> = part.steps.iter().map(|step| (step.name, step.instructions)).collect();
         assert_eq!(steps, [("traps", 20), ("memory", 100)], "paging was not stamped, and a SYN comes from outside");
         assert_eq!(part.total, 120);
+        assert_eq!(Part::of(&ledger, BOOT, 5).total, 24);
     }
 
     #[test]
     fn requests_are_made_until_there_are_some_of_each_kind() {
         let part = |in_: u64, at_rest: u64| {
             let stamps = [(Phase::Wake, 1), (Phase::Bytes, 1 + in_), (Phase::Rest, 1 + in_ + at_rest)];
-            Part::of(&ledger(&stamps), &Phase::REQUEST)
+            Part::of(&ledger(&stamps), &Phase::REQUEST, 1)
         };
         let mut made = 0;
         let mut asked = |lengths: &[(u64, u64)]| {
@@ -206,7 +214,7 @@ pub(super) mod tests {
     fn the_shortest_is_the_least() {
         let part = |first: u64, second: u64| {
             let stamps = [(Phase::Wake, 1), (Phase::Bytes, 1 + first), (Phase::Request, 1 + first + second)];
-            Part::of(&ledger(&stamps), &Phase::REQUEST)
+            Part::of(&ledger(&stamps), &Phase::REQUEST, 1)
         };
         assert_eq!([part(5, 6), part(1, 8), part(2, 8)].into_iter().min(), Some(part(1, 8)));
         assert_eq!([part(4, 4), part(3, 5)].into_iter().min(), Some(part(3, 5)), "and of equals always the same");

@@ -1,19 +1,19 @@
 //! One measured boot, and one measured floor.
 
 use std::io::Write;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use mayfly_abi::ledger::Phase;
 use mayfly_qemu::clock::{JoinedClock, Sighting, Watch};
-use mayfly_qemu::{Accelerator, Launch, Machine, tsc_hz};
+use mayfly_qemu::{Launch, Machine, tsc_hz};
 
 use super::client::{self, Seen};
 use super::{PATIENCE, milliseconds, rate};
 use crate::build::floor_image;
 use crate::results::Side;
+use crate::split::{self, Part};
 use crate::unfinished::Unfinished;
 
 /// A point of a boot.
@@ -47,6 +47,11 @@ impl Boot {
     pub(super) fn unaccounted(&self) -> f64 {
         (self.accounted / self.first_byte - 1.0).abs()
     }
+
+    /// Who has its time, in milliseconds.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        split::parts(|point| self.events.iter().find(|event| event.name == point).map(|event| event.at))
+    }
 }
 
 /// Why clocks cannot be joined.
@@ -59,21 +64,34 @@ pub(super) fn host_hz() -> anyhow::Result<u64> {
     )
 }
 
-/// A file with the image of a guest that does nothing.
-pub(super) fn empty_guest() -> anyhow::Result<Unfinished> {
-    let (image, mut file) = Unfinished::file(&std::env::temp_dir())?;
-    file.write_all(&floor_image()?)?;
-    Ok(image)
+/// A guest that does nothing, on some machine.
+pub(super) struct EmptyGuest {
+    /// Gone with this.
+    image: Unfinished,
+    /// Of Mayfly.
+    launch: Launch,
 }
 
-/// How a boot is made.
-pub(super) fn launch(image: &Path, accelerator: Accelerator) -> Launch {
-    Launch::new(image).accelerator(accelerator)
+impl EmptyGuest {
+    /// On the machine of `launch`; `None` if that boots from a disk: what is before *entry* there is the
+    /// firmware's, whoever the guest is.
+    pub(super) fn on(launch: &Launch) -> anyhow::Result<Option<Self>> {
+        if asks_late(launch) {
+            return Ok(None);
+        }
+        let (image, mut file) = Unfinished::file(&std::env::temp_dir())?;
+        file.write_all(&floor_image()?)?;
+        Ok(Some(Self { image, launch: launch.clone() }))
+    }
+
+    pub(super) fn launch(&self) -> Launch {
+        self.launch.clone().with_image(self.image.path())
+    }
 }
 
-/// Milliseconds from spawn to the first instruction of the empty guest in `image`.
-pub(super) fn floor(image: &Path, accelerator: Accelerator, hz: u64) -> anyhow::Result<f64> {
-    let mut machine = launch(image, accelerator).start()?;
+/// Milliseconds from spawn to the first instruction of the empty guest that is launched.
+pub(super) fn floor(launch: Launch, hz: u64) -> anyhow::Result<f64> {
+    let mut machine = launch.start()?;
     let watch = Watch::start(&machine);
     wait_for_stamp(&mut machine, Phase::Entry)?;
     let seen = watch.finish();
@@ -81,17 +99,28 @@ pub(super) fn floor(image: &Path, accelerator: Accelerator, hz: u64) -> anyhow::
     Ok(milliseconds(clock.at(seen[0].ticks)))
 }
 
-/// Boots `image` and asks it for `path`.
-pub(super) fn boot(image: &Path, accelerator: Accelerator, hz: u64, path: &str) -> anyhow::Result<Boot> {
-    let mut machine = launch(image, accelerator).start()?;
+/// Whether the client waits until the machine listens: QEMU's network holds a connection's first packet for a second, and
+/// firmware that boots from a disk takes longer.
+pub(super) fn asks_late(launch: &Launch) -> bool {
+    launch.machine_type().drive.is_some()
+}
+
+/// Boots a machine and asks it for `path`.
+pub(super) fn boot(launch: Launch, hz: u64, path: &str) -> anyhow::Result<Boot> {
+    let is_late = asks_late(&launch);
+    let mut machine = launch.start()?;
     let watch = Watch::start(&machine);
+    if is_late {
+        wait_for_stamp(&mut machine, Phase::Listening)?;
+    }
     let seen = client::exchange(&mut machine, path)?;
     // The first byte can be here before the guest has come round to stamping that it was sent.
     wait_for_stamp(&mut machine, Phase::Response)?;
     let sightings = watch.finish();
     let clock = JoinedClock::new(&sightings, hz).context(CONTRADICTION)?;
     let rate_spread = rate::check(&mut machine, &clock, hz, path)?;
-    join(&sightings, &clock, seen, hz, rate_spread)
+    let connected = if is_late { "connected" } else { "port open" };
+    join(&sightings, &clock, (connected, seen), hz, rate_spread)
 }
 
 /// Waits until the ledger has a stamp of `phase`.
@@ -110,16 +139,23 @@ pub(crate) fn wait_for_stamp(machine: &mut Machine, phase: Phase) -> anyhow::Res
     Ok(())
 }
 
-/// Puts what the guest stamped and what the client saw on one clock.
-fn join(sightings: &[Sighting], clock: &JoinedClock, seen: Seen, hz: u64, rate_spread: f64) -> anyhow::Result<Boot> {
+/// Puts what the guest stamped and what the client saw on one clock. `connected`: what the client's connecting is called.
+fn join(
+    sightings: &[Sighting],
+    clock: &JoinedClock,
+    (connected, seen): (&'static str, Seen),
+    hz: u64,
+    rate_spread: f64,
+) -> anyhow::Result<Boot> {
     let guest = sightings.iter().map(|sighting| (sighting.phase.name(), Side::Guest, clock.at(sighting.ticks)));
     let host = [
-        ("port open", seen.connected),
+        (connected, seen.connected),
         ("request sent", seen.sent),
-        ("first byte", seen.first_byte),
+        (split::FIRST_BYTE, seen.first_byte),
         ("last byte", seen.last_byte),
     ];
-    let host = host.into_iter().map(|(name, at)| (name, Side::Host, at));
+    let power_on = clock.power_on().map(|at| (split::POWER_ON, at));
+    let host = host.into_iter().chain(power_on).map(|(name, at)| (name, Side::Host, at));
     let mut events: Vec<_> =
         guest.chain(host).map(|(name, side, at)| Event { name, side, at: milliseconds(at) }).collect();
     events.sort_by(|a, b| a.at.total_cmp(&b.at));
@@ -172,7 +208,7 @@ mod tests {
     /// What comes of these sightings at a megahertz: a tick is a microsecond.
     fn joined(sightings: &[Sighting], seen: Seen, hz: u64) -> anyhow::Result<Boot> {
         let clock = JoinedClock::new(sightings, hz).context(CONTRADICTION)?;
-        join(sightings, &clock, seen, hz, 0.001)
+        join(sightings, &clock, ("port open", seen), hz, 0.001)
     }
 
     #[test]
@@ -182,8 +218,15 @@ mod tests {
             [sighting(Phase::Entry, 1000, 19_900, 20_100), sighting(Phase::Response, 10_000, 28_900, 29_100)];
         let boot = joined(&sightings, seen(), 1_000_000).expect("the clocks fit");
         let names: Vec<_> = boot.events.iter().map(|event| event.name).collect();
-        assert_eq!(names, ["port open", "request sent", "entry", "response queued", "first byte", "last byte"]);
-        assert!((boot.events[2].at - 20.0).abs() < 1e-9);
+        assert_eq!(
+            names,
+            ["port open", "request sent", "power-on", "entry", "response queued", "first byte", "last byte"]
+        );
+        assert!(
+            (boot.events[2].at - 19.0).abs() < 1e-9,
+            "the guest's clock was at 0 a thousand ticks before the entry"
+        );
+        assert!((boot.events[3].at - 20.0).abs() < 1e-9);
         assert!((boot.accounted - 30.0).abs() < 1e-9);
         assert!((boot.uncertainty - 0.1).abs() < 1e-9);
     }
@@ -222,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_delay_of_any_point_appears_in_its_step_and_nowhere_else() {
-        let run = |late| Run { floor: 20.0, boot: boot_with_delay(late) };
+        let run = |late| Run { floor: Some(20.0), boot: boot_with_delay(late) };
         let steps = |late| {
             let report = Report::of(&[run(late), run(late), run(late)]).expect("there are runs");
             assert!(report.adds_up(), "{report:?}");

@@ -1,9 +1,10 @@
 //! Which other systems are measured beside Mayfly: those that are asked for, or else all that are prepared.
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use mayfly_qemu::Accelerator;
 
 use super::session::{Session, Subject};
+use crate::machine_choice::MachineChoice;
 use crate::peer::{Host, Peer};
 
 /// Options of benchmarks that other systems take part in.
@@ -30,6 +31,21 @@ impl Choice {
     /// Mayfly alone.
     pub(super) fn none() -> Self {
         Self { peer: Vec::new(), no_peers: true }
+    }
+
+    /// The choice for a measurement on this machine: peers run on the usual one only.
+    pub(super) fn on(&self, machine: &MachineChoice) -> anyhow::Result<Self> {
+        if machine.is_usual() {
+            return Ok(self.clone());
+        }
+        let (usual, this) = (&MachineChoice::usual().kind.name, &machine.kind.name);
+        ensure!(self.peer.is_empty(), "other systems are measured on {usual} only: leave out --peer or --machine");
+        if !self.no_peers {
+            println!(
+                "other systems are left out: they run on {usual}, and their times say nothing beside those of {this}"
+            );
+        }
+        Ok(Self::none())
     }
 
     /// The same choice as words of a command line.

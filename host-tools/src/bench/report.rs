@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::measure::Boot;
 use super::translation::Translation;
 use crate::results::{Series, Side, Summary, Unit};
+use crate::split::{self, Part};
 
 /// How far the parts may be off the whole.
 pub(super) const TOLERANCE: f64 = 0.02;
@@ -12,8 +13,8 @@ pub(super) const TOLERANCE: f64 = 0.02;
 /// A floor and the boot that followed it.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
-    /// Milliseconds from spawn to the first instruction of an empty guest.
-    pub(super) floor: f64,
+    /// Milliseconds from spawn to the first instruction of an empty guest, where there is one.
+    pub(super) floor: Option<f64>,
     pub(super) boot: Boot,
 }
 
@@ -29,16 +30,34 @@ pub(super) struct Row {
     pub(super) step: f64,
 }
 
-/// What all runs say together. Times in milliseconds.
-#[derive(Clone, Debug)]
-pub(super) struct Report {
-    pub(super) floor: Summary,
-    pub(super) rows: Vec<Row>,
-    pub(super) first_byte: Summary,
+/// What the first bytes and the floors beside them say. Times in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Floor {
+    pub(super) summary: Summary,
     /// Median first byte over median floor.
     pub(super) ratio: f64,
     /// Median of the differences, run by run.
     pub(super) difference: f64,
+}
+
+/// A part of all boots.
+#[derive(Clone, Debug)]
+pub(super) struct Share {
+    pub(super) name: String,
+    /// Milliseconds.
+    pub(super) took: Series,
+    /// Of the time to the first byte, run by run.
+    pub(super) share: Series,
+}
+
+/// What all runs say together. Times in milliseconds.
+#[derive(Clone, Debug)]
+pub(super) struct Report {
+    /// Not where there is no empty guest.
+    pub(super) floor: Option<Floor>,
+    pub(super) rows: Vec<Row>,
+    pub(super) parts: Vec<Share>,
+    pub(super) first_byte: Summary,
     /// How far, relative to the whole, the parts of a boot are from adding up to it.
     pub(super) unaccounted: Summary,
     /// Runs whose parts add up.
@@ -55,14 +74,18 @@ impl Report {
     /// Sums up the runs; `None` if there are none.
     pub(super) fn of(runs: &[Run]) -> Option<Self> {
         let median = |values: Vec<f64>| Summary::of(values).map(|summary| summary.median);
-        let floor = Summary::of(runs.iter().map(|run| run.floor))?;
         let first_byte = Summary::of(runs.iter().map(|run| run.boot.first_byte))?;
+        let differences = runs.iter().filter_map(|run| Some(run.boot.first_byte - run.floor?)).collect();
+        let floor = Summary::of(runs.iter().filter_map(|run| run.floor)).zip(median(differences));
         Some(Self {
-            floor,
+            floor: floor.map(|(summary, difference)| Floor {
+                summary,
+                ratio: first_byte.median / summary.median,
+                difference,
+            }),
             rows: rows(runs),
+            parts: parts(runs),
             first_byte,
-            ratio: first_byte.median / floor.median,
-            difference: median(runs.iter().map(|run| run.boot.first_byte - run.floor).collect())?,
             unaccounted: Summary::of(runs.iter().map(|run| run.boot.unaccounted()))?,
             adding_up: adding_up(runs),
             uncertainty: median(runs.iter().map(|run| run.boot.uncertainty).collect())?,
@@ -80,6 +103,27 @@ impl Report {
 /// How many of the runs have parts that add up.
 fn adding_up(runs: &[Run]) -> usize {
     runs.iter().filter(|run| run.boot.unaccounted() <= TOLERANCE).count()
+}
+
+/// The parts of the boots, in their order.
+fn parts(runs: &[Run]) -> Vec<Share> {
+    let mut parts: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
+    for run in runs {
+        for Part { name, took } in run.boot.parts() {
+            let value = (took, took / run.boot.first_byte);
+            match parts.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, values)) => values.push(value),
+                None => parts.push((name, vec![value])),
+            }
+        }
+    }
+    let share = |(name, values): (String, Vec<(f64, f64)>)| {
+        let (took, shares) = values.into_iter().unzip();
+        let took = Series::new(name.as_str(), Unit::Milliseconds, took)?;
+        let share = Series::new(split::share_of(&name), Unit::Ratio, shares)?;
+        Some(Share { name, took, share })
+    };
+    parts.into_iter().filter_map(share).collect()
 }
 
 fn rows(runs: &[Run]) -> Vec<Row> {
@@ -123,7 +167,7 @@ pub(super) fn series(runs: &[Run], translation: Option<Translation>) -> Vec<Seri
         Some(Series { side: Some(side), ..series })
     });
     let checks = [
-        of("floor", |run| run.floor),
+        Series::new("floor", Unit::Milliseconds, runs.iter().filter_map(|run| run.floor).collect()),
         of("sum of the parts", |run| run.boot.accounted),
         of("uncertainty of guest times", |run| run.boot.uncertainty),
         Series::new("runs whose parts add up", Unit::Count, vec![adding_up(runs) as f64]),
@@ -137,7 +181,8 @@ pub(super) fn series(runs: &[Run], translation: Option<Translation>) -> Vec<Seri
         [("blocks of the firmware", firmware), ("blocks until the first response", kernel)]
             .map(|(name, blocks)| Series::new(name, Unit::Count, vec![blocks as f64]))
     });
-    events.chain(checks).chain(blocks).flatten().collect()
+    let parts = parts(runs).into_iter().flat_map(|Share { took, share, .. }| [took, share]);
+    events.chain(checks).chain(blocks).flatten().chain(parts).collect()
 }
 
 #[cfg(test)]
@@ -151,7 +196,7 @@ pub(super) mod tests {
         let events: Vec<_> = events.iter().map(event).collect();
         let first_byte = events.last().map_or(0.0, |event| event.at);
         Run {
-            floor: 20.0,
+            floor: Some(20.0),
             boot: Boot {
                 events,
                 first_byte,
@@ -173,8 +218,8 @@ pub(super) mod tests {
         let report = Report::of(&runs).expect("there are runs");
         let steps: Vec<_> = report.rows.iter().map(|row| (row.name, row.step)).collect();
         assert_eq!(steps, [("entry", 22.0), ("traps", 1.0), ("first byte", 4.0)]);
-        assert_eq!(report.difference, 9.0);
-        assert_eq!(report.ratio, 29.0 / 20.0);
+        let floor = report.floor.expect("each has one");
+        assert_eq!((floor.difference, floor.ratio), (9.0, 29.0 / 20.0));
         assert!((report.unaccounted.median - 0.01).abs() < 1e-9 && report.adds_up());
     }
 
@@ -189,6 +234,37 @@ pub(super) mod tests {
         let series = series(&runs, None);
         let counted = series.iter().find(|series| series.name == "runs whose parts add up").expect("it is there");
         assert_eq!((counted.unit, counted.values.as_slice()), (Unit::Count, [18.0].as_slice()));
+    }
+
+    #[test]
+    fn each_part_of_a_boot_has_its_time_and_its_share_and_together_they_are_the_whole() {
+        let boot = |more: f64| {
+            let (entry, paging, listening) = (60.0 + more, 70.0 + more, 75.0 + more);
+            let mut run = run(&[
+                ("power-on", 10.0),
+                ("entry", entry),
+                ("paging", paging),
+                ("listening", listening),
+                ("first byte", 80.0 + more),
+            ]);
+            run.floor = None;
+            run
+        };
+        let report = Report::of(&[boot(0.0), boot(20.0)]).expect("there are runs");
+        assert_eq!(report.floor, None);
+        let parts: Vec<_> = report.parts.iter().map(|part| (part.name.as_str(), part.took.values.as_slice())).collect();
+        let expected: [(&str, &[f64]); 5] = [
+            ("QEMU's start", &[10.0, 10.0]),
+            ("firmware", &[50.0, 70.0]),
+            ("loader", &[10.0, 10.0]),
+            ("kernel", &[5.0, 5.0]),
+            ("first request", &[5.0, 5.0]),
+        ];
+        assert_eq!(parts, expected);
+        for run in 0..2 {
+            let sum: f64 = report.parts.iter().map(|part| part.share.values[run]).sum();
+            assert!((sum - 1.0).abs() < 1e-9, "{report:?}");
+        }
     }
 
     #[test]

@@ -131,9 +131,9 @@ impl Session {
     }
 
     /// Notes a result of Mayfly's. `warmup`: runs before it that are not in it.
-    pub(super) fn add<const N: usize>(
+    pub(super) fn add<'a>(
         &mut self,
-        parameters: [(&str, Parameter); N],
+        parameters: impl IntoIterator<Item = (&'a str, Parameter)>,
         warmup: u32,
         series: impl IntoIterator<Item = Series>,
     ) {
@@ -141,11 +141,11 @@ impl Session {
     }
 
     /// Notes a result of Mayfly's on an image that was made for it. `launch`: how its machine is booted.
-    pub(super) fn add_on<const N: usize>(
+    pub(super) fn add_on<'a>(
         &mut self,
         image: &Image,
         launch: &Launch,
-        parameters: [(&str, Parameter); N],
+        parameters: impl IntoIterator<Item = (&'a str, Parameter)>,
         warmup: u32,
         series: impl IntoIterator<Item = Series>,
     ) {
@@ -157,10 +157,10 @@ impl Session {
     }
 
     /// Notes a result of any system's.
-    pub(super) fn add_of<const N: usize>(
+    pub(super) fn add_of<'a>(
         &mut self,
         subject: Subject,
-        parameters: [(&str, Parameter); N],
+        parameters: impl IntoIterator<Item = (&'a str, Parameter)>,
         warmup: u32,
         series: impl IntoIterator<Item = Series>,
     ) {

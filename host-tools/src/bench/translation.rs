@@ -1,9 +1,7 @@
 //! How much code a boot makes QEMU's TCG translate: most of a boot's time under TCG is that.
 
-use std::path::Path;
-
 use mayfly_abi::ledger::Phase;
-use mayfly_qemu::{Accelerator, Launch};
+use mayfly_qemu::Launch;
 
 use super::{client, measure};
 
@@ -19,28 +17,19 @@ pub(super) struct Translation {
     pub(super) kernel: u64,
 }
 
-/// Counts in boots of their own, because the monitor is not on the machine that is timed. `None` if nothing is translated.
+/// Counts in boots of their own, because the monitor is not on the machine that is timed: of an empty guest, and of Mayfly.
 ///
 /// The monitor is asked when the first byte is here, and the guest goes on meanwhile: the fewest of a few boots are those of
 /// a guest that had gone on least.
-pub(super) fn count(
-    floor: &Path,
-    image: &Path,
-    accelerator: Accelerator,
-    path: &str,
-) -> anyhow::Result<Option<Translation>> {
-    if accelerator != Accelerator::Tcg {
-        return Ok(None);
-    }
-    let start = |image| Launch::new(image).accelerator(accelerator).monitored().start();
-    let mut machine = start(floor)?;
+pub(super) fn count(empty: Launch, launch: Launch, path: &str) -> anyhow::Result<Translation> {
+    let mut machine = empty.monitored().start()?;
     measure::wait_for_stamp(&mut machine, Phase::Entry)?;
     let firmware = machine.translated_blocks()?;
     let mut fewest = u64::MAX;
     for _ in 0..BOOTS {
-        let mut machine = start(image)?;
+        let mut machine = launch.clone().monitored().start()?;
         client::exchange(&mut machine, path)?;
         fewest = fewest.min(machine.translated_blocks()?);
     }
-    Ok(Some(Translation { firmware, kernel: fewest.saturating_sub(firmware) }))
+    Ok(Translation { firmware, kernel: fewest.saturating_sub(firmware) })
 }

@@ -20,7 +20,7 @@ pub enum Format {
 
 impl Format {
     /// Where it goes if nothing else is said.
-    pub(super) const fn default_output(self) -> &'static str {
+    pub(crate) const fn default_output(self) -> &'static str {
         match self {
             Self::Elf => super::DEFAULT_IMAGE,
             Self::Disk => "build/mayfly.img",

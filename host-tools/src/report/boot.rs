@@ -7,6 +7,7 @@ use super::number::{brief, interval, number, quantity};
 use super::phases::{GUEST, HOST, Phases, first_response};
 use super::picture::{Picture, Row};
 use super::plot::{Distribution, Sample, Waterfall};
+use super::split;
 use super::vary::Vary;
 use super::words::{MAYFLY, capital, list};
 use crate::results::{Parameter, Series, Unit};
@@ -17,6 +18,12 @@ pub(super) fn pictures<'a>(entries: &[&'a Entry]) -> Vec<Picture<'a>> {
     let own: Vec<_> = boots.iter().map(|phases| phases.entry).collect();
     let vary = Vary::of(&own);
     let mut pictures: Vec<_> = boots.iter().map(|phases| waterfall(phases, &vary.label(phases.entry))).collect();
+    for phases in &boots {
+        let picture = split::picture(phases.entry);
+        pictures.extend(
+            picture.map(|picture| Picture { title: with(&picture.title, &vary.label(phases.entry)), ..picture }),
+        );
+    }
     pictures.extend(comparison(entries));
     pictures.extend(boots.iter().filter_map(|phases| distribution(phases, &vary.label(phases.entry))));
     let blocks = generic::named(&own, &["blocks of the firmware", "blocks until the first response"]);

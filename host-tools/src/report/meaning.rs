@@ -1,6 +1,7 @@
 //! What each number includes, in words.
 
 use crate::results::Benchmark;
+use crate::split::of_share;
 
 /// What the series of this name includes; `None` if its name has to do.
 pub(super) fn meaning(benchmark: Benchmark, name: &str) -> Option<&'static str> {
@@ -14,12 +15,25 @@ pub(super) fn meaning(benchmark: Benchmark, name: &str) -> Option<&'static str> 
     }
 }
 
-/// Points of a boot, in milliseconds since QEMU was spawned: docs/ledger.md.
+/// Points of a boot, in milliseconds since QEMU was spawned, and its parts: docs/ledger.md.
 fn boot(name: &str) -> Option<&'static str> {
+    if of_share(name).is_some() {
+        return Some("this part’s time over the time to the first byte, boot by boot");
+    }
     Some(match name {
+        "QEMU's start" => "QEMU’s process starts and makes the machine, until it lets the machine’s processor go",
+        "firmware" => "the machine’s firmware, until the loader’s first instruction",
+        "loader" => {
+            "Mayfly’s loader, until the image’s page tables are in use. Where firmware boots a disk, the firmware reads the image \
+             for it, and that is in it"
+        }
+        "kernel" => "from there until a connection would be accepted",
+        "first request" => "from there until the first byte of the first answer: waiting for the client is in it",
+        "power-on" => "QEMU lets the machine’s processor go: its time stamp counter was 0",
+        "connected" => "the client, which waited until the machine listened, has connected",
         "port open" => "QEMU’s process has started and its network accepts a connection: no guest code has run yet",
         "request sent" => "the client has connected, once, and its request is with QEMU’s network",
-        "entry" => "QEMU has made the machine, its firmware is through, and the image’s first instruction runs",
+        "entry" => "the machine’s firmware is through, and the loader’s first instruction runs",
         "paging" => "the loader has switched on long mode, with page tables that lie in the image",
         "traps" => "the kernel can catch faults",
         "memory" => "frames and heap can be had",
@@ -79,8 +93,10 @@ pub(super) fn doing(name: &str) -> Option<&'static str> {
     Some(match name {
         "port open" => "starting QEMU until its port opens",
         "request sent" => "connecting to QEMU’s port",
-        "entry" => "QEMU’s machine and its firmware",
-        "paging" => "switching on long mode",
+        "power-on" => "making the machine",
+        "connected" => "the client’s connection",
+        "entry" => "the firmware",
+        "paging" => "the loader",
         "traps" => "preparing for faults",
         "memory" => "finding memory",
         "nic ready" => "setting up the network card",

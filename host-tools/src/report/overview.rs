@@ -29,13 +29,15 @@ pub(super) fn figures_that_matter(entries: &[Entry]) -> Vec<Figure> {
             .push(Figure {
                 value: first_byte, of: format!("from starting QEMU to the first byte of {who}’s answer")
             });
-        if let Some(floor) = phases.floor {
-            let floor = quantity(floor.summary.median, Unit::Milliseconds);
-            figures.push(Figure {
-                value: floor,
-                of: "of it until any guest’s first instruction: the floor, QEMU’s share".to_owned(),
-            });
-        }
+        let before = phases.before_guest().map(|share| share * phases.first_byte.summary.median);
+        let (before, of) = match phases.floor {
+            Some(floor) => (
+                Some(floor.summary.median),
+                "of it until any guest’s first instruction: the floor, QEMU’s share".to_owned(),
+            ),
+            None => (before, format!("of it before {who}’s first instruction: QEMU’s and the firmware’s share")),
+        };
+        figures.extend(before.map(|before| Figure { value: quantity(before, Unit::Milliseconds), of }));
         if let Some((other, times)) = slower(&phases, entries).first() {
             figures.push(Figure {
                 value: format!("{}×", brief(*times)),

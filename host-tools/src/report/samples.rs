@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::input::Entry;
 use crate::results::tests::environment;
 use crate::results::{Benchmark, Parameter, Record, SCHEMA, Series, Side, Unit};
+use crate::split::share_of;
 
 /// The only run of a result.
 pub(super) fn entry(record: Record) -> Entry {
@@ -49,6 +50,11 @@ pub(super) fn boot() -> Record {
         series("blocks of the firmware", Unit::Count, 154.0),
         series("blocks until the first response", Unit::Count, 700.0),
     ];
+    for (part, took) in [("QEMU's start", 15.0), ("firmware", 1.0), ("loader and kernel", 4.0), ("first request", 6.0)]
+    {
+        let share = Series::new(share_of(part), Unit::Ratio, vec![took / 26.145]).expect("a value");
+        record.series.extend([series(part, Unit::Milliseconds, took), share]);
+    }
     record
 }
 

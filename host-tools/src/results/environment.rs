@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use mayfly_qemu::accelerator::Verdict;
-use mayfly_qemu::{Launch, MachineType, Version, tsc_hz};
+use mayfly_qemu::{Launch, Version, tsc_hz};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -93,7 +93,7 @@ impl Image {
 impl Environment {
     /// Looks around before a measurement of `image` by `launch`.
     pub fn gather(image: Image, launch: &Launch, verdict: &Verdict) -> anyhow::Result<Self> {
-        let machine = &MachineType::all()[0];
+        let machine = launch.machine_type();
         Ok(Self {
             git: revision(),
             image,

@@ -27,7 +27,7 @@ impl Launch {
             (Accelerator::Tcg, true) => "tcg,thread=single",
         });
         if self.icount {
-            line.arg("-icount").arg("shift=0,sleep=on");
+            line.arg("-icount").arg(format!("shift={},sleep=on", self.shift()));
         }
         line.arg("-cpu").arg(self.cpu.as_ref().unwrap_or(&self.machine.cpu));
         line.arg("-m").arg(format!("{memory}M"));
@@ -136,6 +136,9 @@ mod tests {
         let line = words(Launch::new("x").icount());
         assert!(line.contains("-accel tcg,thread=single -icount shift=0,sleep=on"), "{line}");
         assert!(line.contains("tsc_hz=1000000000"), "{line}");
+        let usb = Launch::new("x").machine(MachineType::named("uefi-usb").expect("it is there")).icount();
+        assert_eq!(usb.ticks(), 64);
+        assert!(words(usb).contains("-icount shift=6,sleep=on"));
     }
 
     #[test]

@@ -97,11 +97,7 @@ fn check_format(image: &Path, machine: &MachineType) -> Result<(), Error> {
         other => other,
     });
     read.map_err(|source| Error::ImageMissing { path: image.to_owned(), source })?;
-    let format = match &machine.drive {
-        None => "elf",
-        Some(drive) if drive.contains("media=cdrom") => "iso",
-        Some(_) => "disk",
-    };
+    let format = machine.format();
     if (magic == *b"\x7fELF") == (format == "elf") {
         return Ok(());
     }

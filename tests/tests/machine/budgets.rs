@@ -23,7 +23,7 @@ fn budgets() -> toml::Table {
 }
 
 /// A number of the budget file.
-fn budget(table: &str, key: &str) -> u64 {
+pub(crate) fn budget(table: &str, key: &str) -> u64 {
     let budgets = budgets();
     let number = budgets.get(table).and_then(|table| table.get(key)).and_then(toml::Value::as_integer);
     number.unwrap_or_else(|| panic!("budgets.toml has no {table}.{key}")).cast_unsigned()

@@ -1,16 +1,11 @@
 //! Faults explain themselves: `mayfly run` names function, file, line and callers, and writes a core that says the same.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use mayfly_tests::{Connection, LIMIT, Request, elsewhere, images};
+use mayfly_tests::{Run, elsewhere, images};
 use object::LittleEndian;
 use object::elf::{FileHeader64, NT_PRSTATUS, ProgramHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
@@ -20,72 +15,6 @@ const ENDIAN: LittleEndian = LittleEndian;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Where the functions are that break on purpose.
 const HOSTILE: &str = "functions/hostile";
-
-/// `mayfly run` with a machine, as a person starts it.
-struct Run {
-    child: Child,
-    lines: Receiver<String>,
-    port: u16,
-    deadline: Instant,
-}
-
-impl Run {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = mayfly(&[&["run", "--port", "0"], &elsewhere::words()[..], arguments].concat());
-        let mut child = child.stdout(Stdio::piped()).spawn().expect("cargo runs");
-        let output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let (send, lines) = channel();
-        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        let mut run = Self { child, lines, port: 0, deadline: Instant::now() + LIMIT };
-        let said = run.until("Ctrl-C ends it.");
-        let address = said.lines().find_map(|line| line.strip_prefix("http://127.0.0.1:")).expect("an address");
-        run.port = address.split('/').next().expect("a port").parse().expect("a number");
-        run
-    }
-
-    /// What it prints up to a line that starts so.
-    #[track_caller]
-    fn until(&self, start: &str) -> String {
-        let mut said = String::new();
-        loop {
-            let left = self.deadline.saturating_duration_since(Instant::now());
-            let Ok(line) = self.lines.recv_timeout(left) else { panic!("waited in vain for `{start}` after\n{said}") };
-            said.push_str(&line);
-            said.push('\n');
-            if line.starts_with(start) {
-                return said;
-            }
-        }
-    }
-
-    #[track_caller]
-    fn expect_status(&self, path: &str, status: u16) {
-        // QEMU's port is open a moment after its process is there.
-        let mut connection = loop {
-            match Connection::open(SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.port), self.deadline) {
-                Ok(connection) => break connection,
-                Err(error) => assert!(Instant::now() < self.deadline, "{error}"),
-            }
-            thread::sleep(Duration::from_millis(1));
-        };
-        assert_eq!(connection.ask(&Request::get(path)).status, status, "{path}");
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        // As Ctrl-C does, so that it ends its QEMU.
-        let told = Command::new("kill").arg("-INT").arg(self.child.id().to_string()).status();
-        let ended = told.and_then(|_| self.child.wait());
-        assert!(thread::panicking() || ended.is_ok_and(|status| status.success()));
-    }
-}
-
-fn mayfly(arguments: &[&str]) -> Command {
-    let mut command = images::mayfly();
-    command.args(arguments);
-    command
-}
 
 /// The line of a hostile function's file in which `what` stands behind `start`, as a compiler names it.
 fn place(file: &str, start: &str, what: &str) -> String {
@@ -145,7 +74,7 @@ fn a_fault_is_explained_as_it_happens_and_later() {
     }
     drop(run);
 
-    let later = mayfly(&["explain", "1", "--image", image()]).output().expect("it runs");
+    let later = images::mayfly().args(["explain", "1", "--image", image()]).output().expect("it runs");
     let later = String::from_utf8_lossy(&later.stdout).into_owned();
     let explanation = &shown[shown.find("\nfault 1: ").expect("on a line of its own") + 1..];
     assert!(later.starts_with(explanation), "{later}\nis not\n{explanation}");

@@ -77,17 +77,17 @@ impl Times {
         stop: &Stop,
     ) -> anyhow::Result<Self> {
         let hz = measure::host_hz()?;
-        let accelerator = verdict.accelerator;
+        let launch = |image: &Path| Launch::new(image).accelerator(verdict.accelerator);
         let bar = crate::bench::progress(2 * runs)?;
         let mut times = Self::default();
         for image in images {
             // Fills the host's caches, and is not counted.
-            measure::boot(image, accelerator, hz, path)?;
+            measure::boot(launch(image), hz, path)?;
         }
         for run in 0..runs {
             for is_now in in_turn(run) {
                 stop.check()?;
-                let boot = measure::boot(images[usize::from(is_now)], accelerator, hz, path)?;
+                let boot = measure::boot(launch(images[usize::from(is_now)]), hz, path)?;
                 times.boots.push(is_now, boot.first_byte);
             }
             bar.inc(1);

@@ -1,11 +1,11 @@
 //! What the time of a boot and of a request follows under TCG: code that is translated, exits to QEMU, memory that is touched.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use mayfly_abi::ledger::Phase;
 use mayfly_qemu::{Launch, Machine};
 
+use crate::bench::measure::EmptyGuest;
 use crate::bench::server::Server;
 use crate::bench::{PATIENCE, QUIET, measure};
 use crate::results::{Series, Unit};
@@ -77,18 +77,18 @@ impl Proxies {
     }
 }
 
-/// Counts in boots of `image` of their own: until it rests after the boot, in its first request for `path`, and in a later one.
-/// What an empty guest takes, QEMU's firmware that is, is not in the first.
-pub(super) fn count(image: &Path, path: &str) -> anyhow::Result<[Proxies; 3]> {
-    let floor = measure::empty_guest()?;
-    let mut empty = start(floor.path())?;
+/// Counts in boots of their own: until the machine rests after the boot, in its first request for `path`, and in a later one.
+/// What an empty guest takes, QEMU's firmware that is, is not in the first; `None` where there is no such guest.
+pub(super) fn count(launch: &Launch, path: &str) -> anyhow::Result<Option<[Proxies; 3]>> {
+    let Some(empty) = EmptyGuest::on(launch)? else { return Ok(None) };
+    let mut empty = start(empty.launch())?;
     measure::wait_for_stamp(&mut empty, Phase::Entry)?;
     let firmware = Proxies::now(&empty)?;
     drop(empty);
 
     let (mut boots, mut first_requests, mut requests) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..BOOTS {
-        let mut machine = start(image)?;
+        let mut machine = start(launch.clone())?;
         measure::wait_for_stamp(&mut machine, Phase::Listening)?;
         machine.settle(1, QUIET, PATIENCE)?;
         boots.push(Proxies::now(&machine)?.since(firmware));
@@ -99,12 +99,12 @@ pub(super) fn count(image: &Path, path: &str) -> anyhow::Result<[Proxies; 3]> {
             requests.push(request(&mut server, path)?);
         }
     }
-    Ok([boots, first_requests, requests].map(|all| Proxies::usual(&all)))
+    Ok(Some([boots, first_requests, requests].map(|all| Proxies::usual(&all))))
 }
 
 /// A machine that can be asked for all figures.
-fn start(image: &Path) -> Result<Machine, mayfly_qemu::Error> {
-    Launch::new(image).icount().monitored().traced().start()
+fn start(launch: Launch) -> Result<Machine, mayfly_qemu::Error> {
+    launch.icount().monitored().traced().start()
 }
 
 /// From rest to rest with a request in between.

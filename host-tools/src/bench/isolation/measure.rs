@@ -94,7 +94,7 @@ fn work(server: &mut Server, subject: &Subject, way: Way) -> anyhow::Result<Work
         }
         let (before, after) = server.observe(subject.path())?;
         domain = domain.min(after.domains - before.domains);
-        Ok(Part::of(&after, &Phase::REQUEST))
+        Ok(Part::of(&after, &Phase::REQUEST, 1))
     })?;
     Ok(Work { domain, request: request.total })
 }

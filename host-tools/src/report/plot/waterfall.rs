@@ -38,7 +38,8 @@ impl Plot for Waterfall {
 
     fn draw(&self, sheet: &Sheet<'_>) -> anyhow::Result<()> {
         let left = self.steps.iter().map(|step| text_width(step.label(sheet.width))).max().unwrap_or(0) + 8;
-        let axis = Axis::from_zero(self.steps.iter().map(|step| step.end).chain(self.floor));
+        let spread = self.spread(sheet.size().0 - left);
+        let axis = Axis::from_zero(self.steps.iter().map(|step| step.end * spread).chain(self.floor));
         let frame = Frame::new(sheet, (left, TOP), axis, "ms since QEMU was started")?;
         if let Some(floor) = self.floor {
             let at = frame.across(floor);
@@ -55,7 +56,23 @@ impl Plot for Waterfall {
     }
 }
 
+impl Waterfall {
+    /// How many times as long as the boot the axis is, so that a step which takes nearly all of it has room for its text.
+    fn spread(&self, pixels: i32) -> f64 {
+        let longest = self.steps.iter().map(|step| step.end).fold(0.0, f64::max);
+        let room = |step: &Step| f64::from(text_width(&step.text()) + 12) / f64::from(pixels) * longest;
+        let is_crowded = |step: &&Step| step.start < room(step) && step.end + room(step) > longest;
+        let most = self.steps.iter().filter(is_crowded).map(room).fold(0.0, f64::max);
+        if most < longest { longest / (longest - most) } else { 1.0 }
+    }
+}
+
 impl Step {
+    /// How long it takes, in words.
+    fn text(&self) -> String {
+        format!("+{:.2}", self.length())
+    }
+
     /// How long it takes.
     pub(in super::super) fn length(&self) -> f64 {
         self.end - self.start
@@ -75,12 +92,28 @@ impl Step {
         let (start, end) = (frame.across(self.start), frame.across(self.end));
         let end = end.max(start + 2);
         sheet.bar([(start, top), (end, top + BAR)], colour(self.colour))?;
-        let text = format!("+{:.2}", self.length());
+        let text = self.text();
         // On the side that has the room.
         if end + text_width(&text) < frame.right {
             sheet.text(&text, (end + 5, middle), Align::Left, ink::TEXT)
         } else {
             sheet.text(&text, (start - 5, middle), Align::Right, ink::TEXT)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_takes_nearly_all_leaves_room_for_its_text() {
+        let step = |start, end| Step { name: String::new(), words: String::new(), colour: 0, start, end };
+        let spread = |steps| Waterfall { steps, floor: None }.spread(400);
+        assert_eq!(spread(vec![step(0.0, 20.0), step(20.0, 30.0)]), 1.0, "each has room on one side");
+        let (whole, end) = (100.0, step(2.0, 99.0));
+        let room = f64::from(text_width(&end.text()) + 12) / 400.0 * whole;
+        let axis = spread(vec![step(0.0, 2.0), end, step(99.0, whole)]) * whole;
+        assert!((axis - room * axis / whole - whole).abs() < 1e-9, "{axis}");
     }
 }
