@@ -49,7 +49,8 @@ impl Region {
     }
 }
 
-/// Looks at every endpoint on bus `root` and on the buses behind its bridges, each bus once.
+/// Looks at every endpoint on bus `root` and on the buses behind its bridges, each bus once. Bridges are made to let memory
+/// accesses through, both ways: firmware need not, for a card that it does not use.
 pub fn walk(space: &impl Space, root: u8, mut visit: impl FnMut(Function)) {
     let (mut known, mut waiting) = ([false; 256], [root; 256]);
     known[usize::from(root)] = true;
@@ -59,7 +60,7 @@ pub fn walk(space: &impl Space, root: u8, mut visit: impl FnMut(Function)) {
         at += 1;
         for device in 0..32 {
             for number in 0..functions(space, PciAddress::new(0, bus, device, 0)) {
-                let header = PciHeader::new(PciAddress::new(0, bus, device, number));
+                let mut header = PciHeader::new(PciAddress::new(0, bus, device, number));
                 let id = header.id(space);
                 if id.0 == u16::MAX {
                     continue;
@@ -70,6 +71,8 @@ pub fn walk(space: &impl Space, root: u8, mut visit: impl FnMut(Function)) {
                         visit(Function { address: header.address(), id, class: (base, sub) });
                     }
                     HeaderType::PciPciBridge => {
+                        let both = CommandRegister::MEMORY_ENABLE | CommandRegister::BUS_MASTER_ENABLE;
+                        header.update_command(space, |command| command | both);
                         let bridge = PciPciBridgeHeader::from_header(header, space);
                         let next = bridge.map_or(root, |bridge| bridge.secondary_bus_number(space));
                         // A bus that leads to itself, or to one that is known, is not looked at again.

@@ -30,9 +30,10 @@ impl Machine {
         address
     }
 
-    fn add_bridge(&mut self, bus: u8, device: u8, leads_to: u8) {
+    fn add_bridge(&mut self, bus: u8, device: u8, leads_to: u8) -> PciAddress {
         let address = self.add(bus, device, 0, 0x0604, 1);
         self.set(address, 0x18, u32::from(leads_to) << 8);
+        address
     }
 
     /// A base address register with its flags, and the bits of an address that it takes.
@@ -84,12 +85,14 @@ fn endpoints_are_found_on_the_first_bus_and_behind_bridges_with_all_their_functi
     let second = machine.add(0, 3, 5, 0x0280, 0);
     // Not of several functions: the one behind it is an echo.
     machine.add(0, 0, 2, 0x0300, 0);
-    machine.add_bridge(0, 28, 7);
+    let bridge = machine.add_bridge(0, 28, 7);
     let behind = machine.add(7, 0, 0, 0x0300, 0);
     let found = machine.found();
     let addresses: Vec<_> = found.iter().map(|function| function.address).collect();
     assert_eq!(addresses, [host, card, second, behind]);
     assert_eq!((found[1].id, found[1].class), ((0x8086, 0x10d3), (2, 0)));
+    // Memory and bus master: what is behind it can be reached, and reaches memory.
+    assert_eq!((machine.word(bridge, 4), machine.word(behind, 4)), (0b110, 0));
 }
 
 #[test]

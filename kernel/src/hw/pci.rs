@@ -109,9 +109,12 @@ fn capability(config: &Config, function: &Function, wanted: fn(&PciCapability) -
     function.capabilities(config).find(wanted)
 }
 
+fn is_table(capability: &PciCapability) -> bool {
+    matches!(capability, PciCapability::MsiX(_))
+}
+
 /// Has a function send the card's interrupt as a message, from its table's first entry (6.8.2). None if it has no table.
 pub(crate) fn send_from_table(config: &Config, function: &Function) -> Option<()> {
-    let is_table = |capability: &PciCapability| matches!(capability, PciCapability::MsiX(_));
     let PciCapability::MsiX(mut table) = capability(config, function, is_table)? else { return None };
     let entry = registers(config, function, table.table_bar())?.part(table.table_offset().into(), 16)?;
     let (address, data) = message();
@@ -124,8 +127,11 @@ pub(crate) fn send_from_table(config: &Config, function: &Function) -> Option<()
     Some(())
 }
 
-/// Has a function send the card's interrupt as a message (6.8.1). None if it cannot.
+/// Has a function send the card's interrupt as a message (6.8.1), and none of its table's. None if it cannot.
 pub(crate) fn send(config: &Config, function: &Function) -> Option<()> {
+    if let Some(PciCapability::MsiX(mut table)) = capability(config, function, is_table) {
+        table.set_enabled(false, config);
+    }
     let is_message = |capability: &PciCapability| matches!(capability, PciCapability::Msi(_));
     let PciCapability::Msi(sender) = capability(config, function, is_message)? else { return None };
     sender.set_message_info_lapic(message().0, traps::NIC, TriggerMode::Edge, config);
