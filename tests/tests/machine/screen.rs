@@ -79,12 +79,14 @@ fn what_went_wrong_is_read_from_the_screen_of_a_machine_without_a_console() {
 #[test]
 fn who_serves_what_and_where_is_read_from_the_screen_and_a_panic_takes_its_place() {
     let (guest, mut monitor) = boot(Launch::new(images::disk()).dhcp());
-    let summary = concat!(
-        "Mayfly ",
+    let routes: Vec<_> = images::routes().iter().map(|route| format!("  /{route}\n")).collect();
+    let summary = format!(
+        "Mayfly {}\nasking for an address by DHCP; port 8080\n{} functions:\n{}\nmayfly: address 10.0.2.15/24 by DHCP\n",
         env!("CARGO_PKG_VERSION"),
-        "\nasking for an address by DHCP; port 8080\n1 functions:\n  /hello\n\nmayfly: address 10.0.2.15/24 by DHCP\n"
+        routes.len(),
+        routes.concat()
     );
-    expect(&guest, &mut monitor, |seen| seen.contains(summary));
+    expect(&guest, &mut monitor, |seen| seen.contains(&summary));
     guest.expect_hello();
     // An interrupt that comes to the kernel itself and that it does not know.
     monitor.ask("nmi");
