@@ -84,6 +84,7 @@ fn a_fault_is_explained_as_it_happens_and_later() {
 fn a_core_holds_the_registers_and_the_memory_of_the_domain() {
     let folder = cores("cores");
     let run = Run::start(&[image(), "--core", folder.to_str().expect("a path in UTF-8")]);
+    run.expect_status("/hello", 200);
     let asked = Instant::now();
     run.expect_status("/fault/null", 502);
     assert!(asked.elapsed() < PATIENCE, "the machine waits for the core, and no longer");
