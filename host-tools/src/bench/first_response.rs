@@ -220,10 +220,13 @@ mod tests {
 
     #[test]
     fn the_time_is_that_of_the_last_byte() {
-        let (took, asked) = ask(|_, stream| {
-            stream.write_all(&ANSWER[..ANSWER.len() - 1]).expect("sent");
-            thread::sleep(LATE);
-            stream.write_all(&ANSWER[ANSWER.len() - 1..]).expect("sent");
+        // A host that is busy may make it give a connection up meanwhile: the server does not mind.
+        let (took, asked) = ask(|number, stream| {
+            let _ = stream.write_all(&ANSWER[..ANSWER.len() - 1]);
+            if number == 0 {
+                thread::sleep(LATE);
+            }
+            let _ = stream.write_all(&ANSWER[ANSWER.len() - 1..]);
         })
         .expect("it answers");
         assert!(took >= LATE && asked >= 1, "{took:?} {asked}");
