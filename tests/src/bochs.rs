@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Connection, Request, images};
+use crate::{Connection, images};
 
 /// Its description and its debugger's commands (Debian's Bochs has one, which waits for them), in the source.
 const DESCRIPTION: &str = "tests/bochs/bochsrc";
@@ -114,8 +114,7 @@ impl Bochs {
     /// The machine is as well as ever: a new connection gets the right answer.
     #[track_caller]
     pub fn expect_hello(&self) {
-        let response = self.connect().ask(&Request::post("/hello", "you"));
-        assert_eq!((response.status, response.text().as_str()), (200, "hello, you\n"));
+        self.connect().expect_hello();
     }
 
     /// Waits until the machine has switched itself off by its chipset's register of ACPI.

@@ -10,6 +10,7 @@ use mayfly_abi::ledger::Phase;
 use mayfly_qemu::{Ending, Launch, MachineType};
 
 use crate::firmware::{Flip, Tables, repair};
+use crate::machines::altered;
 use crate::{Guest, Request, images};
 
 /// How long a machine may take to answer or to end.
@@ -59,11 +60,7 @@ impl Subject {
     }
 
     fn new(name: &str, nic: &str, arguments: &[&str]) -> Self {
-        let mut machine = MachineType::named(name).unwrap_or_else(|error| panic!("{error}")).clone();
-        nic.clone_into(&mut machine.nic);
-        machine.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        // Machines are static data; a few more are nothing.
-        let machine: &'static MachineType = Box::leak(Box::new(machine));
+        let machine = altered(name, nic, arguments);
         let guest = Guest::measured(Launch::new(images::hello()).machine(machine).monitored());
         let listing = guest.machine().monitor("info pci").unwrap_or_else(|error| panic!("{error}"));
         let functions = functions(&listing);

@@ -103,6 +103,13 @@ impl Connection {
         self.try_ask(request).unwrap_or_else(|error| panic!("{request:?}: no response: {error}"))
     }
 
+    /// The machine is as well as ever: it gives the right answer.
+    #[track_caller]
+    pub fn expect_hello(&mut self) {
+        let response = self.ask(&Request::post("/hello", "you"));
+        assert_eq!((response.status, response.text().as_str()), (200, "hello, you\n"));
+    }
+
     /// Sends as much as is taken until nothing is for `time`: how many bytes.
     pub fn send_until_stuck(&mut self, bytes: &[u8], time: Duration) -> usize {
         self.stream.set_write_timeout(Some(time)).expect("a timeout can be set");

@@ -41,9 +41,13 @@ pub(crate) fn moved(mut launch: Launch) -> Launch {
 }
 
 /// What `mayfly run` is told for the usual machine.
-pub fn words() -> Vec<&'static str> {
+pub fn words() -> Vec<String> {
     let machine = usual();
-    let nic = machine.nic.split(',').next().unwrap_or_default();
-    let memory: &[&str] = if machine.firmware.is_some() { &["--memory", "256M"] } else { &[] };
-    [&["--machine", &machine.name, "--nic", nic], memory].concat()
+    let nic = machine.nics().next().unwrap_or_default();
+    let mut words = ["--machine", &machine.name, "--nic", nic].map(str::to_owned).to_vec();
+    let least = least_mib(machine);
+    if least > 0 {
+        words.extend(["--memory".to_owned(), format!("{least}M")]);
+    }
+    words
 }

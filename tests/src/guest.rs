@@ -142,8 +142,7 @@ impl Guest {
     /// The machine is as well as ever: a new connection gets the right answer.
     #[track_caller]
     pub fn expect_hello(&self) {
-        let response = self.ask(&Request::post("/hello", "you"));
-        assert_eq!((response.status, response.text().as_str()), (200, "hello, you\n"));
+        self.connect().expect_hello();
     }
 
     /// It answers, a function that breaks gets its client 502, and it answers again. For images with the function `fault`.

@@ -76,13 +76,16 @@ pub fn numbered_iso() -> &'static Path {
 
 /// An image as a machine boots it: itself, or a disk or an ISO with it.
 pub fn for_machine(image: &Path, machine: &MachineType) -> PathBuf {
-    let Some(drive) = &machine.drive else { return image.to_owned() };
-    let is_cd = drive.contains("media=cdrom");
+    let format = match machine.format() {
+        "elf" => return image.to_owned(),
+        "iso" => Format::Iso,
+        _ => Format::Disk,
+    };
     if image == all() {
-        return if is_cd { iso() } else { disk() }.to_owned();
+        return if format == Format::Iso { iso() } else { disk() }.to_owned();
     }
     let is_elf = image.extension().is_some_and(|extension| extension == "elf");
-    if is_elf { wrap(image, if is_cd { Format::Iso } else { Format::Disk }) } else { image.to_owned() }
+    if is_elf { wrap(image, format) } else { image.to_owned() }
 }
 
 /// A disk with so many functions that firmware has taken memory where the image is linked.

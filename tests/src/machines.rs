@@ -5,6 +5,15 @@ use mayfly_qemu::{Ending, Launch, MachineType};
 
 use crate::{Guest, images};
 
+/// A machine with another card, and with more arguments.
+pub fn altered(name: &str, nic: &str, arguments: &[&str]) -> &'static MachineType {
+    let mut machine = MachineType::named(name).unwrap_or_else(|known| panic!("{name}: {known}")).clone();
+    nic.clone_into(&mut machine.nic);
+    machine.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    // Machines are static data; a few more are nothing.
+    Box::leak(Box::new(machine))
+}
+
 /// A machine with one of its cards.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
@@ -17,11 +26,7 @@ pub struct Place {
 impl Place {
     /// All there are: each file in `qemu/machines`, with its card and each of the others that it names.
     pub fn all() -> impl Iterator<Item = Self> {
-        let name = |nic: &'static String| nic.split(',').next().unwrap_or_default();
-        MachineType::all().iter().flat_map(move |machine| {
-            let nics = std::iter::once(&machine.nic).chain(&machine.other_nics);
-            nics.map(move |nic| Self { machine, nic: name(nic) })
-        })
+        MachineType::all().iter().flat_map(|machine| machine.nics().map(move |nic| Self { machine, nic }))
     }
 
     /// The one with these names.

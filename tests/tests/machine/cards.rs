@@ -9,20 +9,13 @@ use mayfly_abi::ledger::Phase;
 use mayfly_qemu::{Ending, Launch, MachineType, tsc_hz};
 use mayfly_tests::broken::Subject;
 use mayfly_tests::firmware::Tables;
+use mayfly_tests::machines::altered;
 use mayfly_tests::planted::{self, NOTHING, PANIC, Plant};
 use mayfly_tests::{Guest, Request, images};
 
 /// A machine by name.
 fn machine(name: &str) -> &'static MachineType {
     MachineType::named(name).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-/// A machine with another card, and with more arguments.
-fn altered(name: &str, nic: &str, arguments: &[&str]) -> &'static MachineType {
-    let mut machine = machine(name).clone();
-    machine.nic = nic.to_owned();
-    machine.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-    Box::leak(Box::new(machine))
 }
 
 fn launch(machine: &'static MachineType) -> Launch {
