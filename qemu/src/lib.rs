@@ -27,6 +27,7 @@ mod machine_type;
 mod memory;
 mod monitor;
 mod scratch;
+mod threads;
 mod trace;
 mod tsc;
 mod version;

@@ -11,7 +11,7 @@ use mayfly_abi::ledger::Ledger;
 use crate::monitor::Monitor;
 use crate::trace::{Exits, Trace};
 use crate::wire::Wire;
-use crate::{CommandLine, Console, Ending, Error, Memory};
+use crate::{CommandLine, Console, Ending, Error, Memory, threads};
 
 /// How often a port that refuses is tried again: well under what a boot is measured by.
 const RETRY: Duration = Duration::from_micros(200);
@@ -155,7 +155,8 @@ impl Machine {
 
     /// Waits until the guest has gone idle `idles` times in all and done nothing for `quiet`, and gives the ledger of then.
     ///
-    /// Without a number to wait for, a guest that has lost its core to another program looks as if it were idle.
+    /// A QEMU that has work but no core, as on a busy host, is not quiet. Without a number to wait for, the guest may not have
+    /// begun with what is on its way.
     pub fn settle(&self, idles: u64, quiet: Duration, timeout: Duration) -> Result<Ledger, Error> {
         let deadline = Instant::now() + timeout;
         let mut last = self.ledger();
@@ -164,7 +165,7 @@ impl Machine {
             thread::sleep(PAUSE);
             let now = self.ledger();
             // What changed without an idle time in between belongs to work that is still going on.
-            if now != last {
+            if now != last || threads::any_runnable(self.pid()) {
                 (last, since) = (now, Instant::now());
             } else if let Some(ledger) = now.filter(|ledger| ledger.idles >= idles && since.elapsed() >= quiet) {
                 return Ok(ledger);
