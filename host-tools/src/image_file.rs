@@ -1,9 +1,9 @@
 //! An image on disk, read and checked: what `run` refuses to boot and `inspect` refuses to show is decided here.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use clap::ValueEnum;
 use mayfly_abi::ABI_VERSION;
 use mayfly_abi::boot::{BOOT_BLOCK, BOOT_MAGIC, BOOT_VERSION, BootBlock};
 use mayfly_abi::image::{
@@ -12,9 +12,9 @@ use mayfly_abi::image::{
 };
 use mayfly_abi::wire::{Wire, checksum};
 
-use crate::build::disk;
 use crate::build::elf::{self, ElfError, Executable, Segment};
 use crate::build::image::{PVH_NOTE_NAME, PVH_NOTE_TYPE};
+use crate::build::{Format, disk};
 
 /// A checked image.
 #[derive(Debug)]
@@ -119,11 +119,10 @@ pub enum Damage {
 }
 
 /// What `mayfly build` has to be told for a file of this name.
-fn format_option(path: &Path) -> &'static str {
-    match path.extension().and_then(OsStr::to_str) {
-        Some("img") => "--format disk ",
-        Some("iso") => "--format iso ",
-        _ => "",
+fn format_option(path: &Path) -> String {
+    match Format::of(path).to_possible_value() {
+        Some(format) if format.get_name() != "elf" => format!("--format {} ", format.get_name()),
+        _ => String::new(),
     }
 }
 

@@ -24,7 +24,7 @@ fn write(image: &Image<'_>, line: &CommandLine) -> core::fmt::Result {
         Some(address) => writeln!(Text, "address {}/{}, port {PORT}", address.ip, address.prefix)?,
         None => writeln!(Text, "asking for an address by DHCP; port {PORT}")?,
     }
-    writeln!(Text, "{} functions:", image.len())?;
+    writeln!(Text, "functions, {} in all:", image.len())?;
     for function in (0..image.len().min(NAMED)).filter_map(|index| image.function(index)) {
         writeln!(Text, "  /{}", core::str::from_utf8(function.route()).unwrap_or("?"))?;
     }

@@ -63,7 +63,7 @@ pub enum Error {
         /// Why it could not be opened.
         source: io::Error,
     },
-    /// An ELF for a machine that boots disks, or the other way round.
+    /// An ELF for a machine that boots disks, or a disk for one that boots CDs, or the other way round.
     #[error("{} is not what the machine {machine} boots: build it with `mayfly build --format {format}`", path.display())]
     WrongFormat {
         /// The file.

@@ -1,6 +1,9 @@
 //! What an image is wrapped in: nothing, a disk, or an ISO.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 use mayfly_abi::boot::COMMAND_LINE_MAX;
 use mayfly_core::command_line::CommandLine;
 
@@ -8,7 +11,7 @@ use super::fat::Files;
 use super::{disk, iso};
 
 /// The kind of file to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// The image itself, for machine monitors: QEMU's `-kernel`, Firecracker.
     Elf,
@@ -26,6 +29,12 @@ impl Format {
             Self::Disk => "build/mayfly.img",
             Self::Iso => "build/mayfly.iso",
         }
+    }
+
+    /// What a file of this name holds, if it is named like [`Format::default_output`].
+    pub(crate) fn of(path: &Path) -> Self {
+        let alike = |format: &&Self| Path::new(format.default_output()).extension() == path.extension();
+        Self::value_variants().iter().find(alike).copied().unwrap_or(Self::Elf)
     }
 
     /// Puts an image, its UEFI loader and its command line into such a file.

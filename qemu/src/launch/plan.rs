@@ -1,8 +1,9 @@
 //! From a launch to one with nothing left open, and from there to a running machine.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::{GUEST_ADDRESS, GUEST_PORT, Launch};
@@ -89,16 +90,23 @@ impl Plan {
     }
 }
 
-/// Refuses a file that cannot be read, an ELF for a machine that boots from a disk, and anything else for one that does not.
+/// Where an ISO has its first descriptor's identifier (ECMA-119, 6.2.1 and 8.1.2).
+const ISO_MAGIC: Range<usize> = 0x8001..0x8006;
+
+/// Refuses a file that cannot be read and what the machine would not boot: an ISO lies on a disk as well as on a CD, an ELF on
+/// neither.
 fn check_format(image: &Path, machine: &MachineType) -> Result<(), Error> {
-    let mut magic = [0; 4];
-    let read = File::open(image).and_then(|mut file| match file.read_exact(&mut magic) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
-        other => other,
-    });
+    let mut start = Vec::new();
+    let read = File::open(image).and_then(|file| file.take(ISO_MAGIC.end as u64).read_to_end(&mut start));
     read.map_err(|source| Error::ImageMissing { path: image.to_owned(), source })?;
+    let is_elf = start.starts_with(b"\x7fELF");
     let format = machine.format();
-    if (magic == *b"\x7fELF") == (format == "elf") {
+    let boots = match format {
+        "elf" => is_elf,
+        "iso" => start.get(ISO_MAGIC) == Some(b"CD001".as_slice()),
+        _ => !is_elf,
+    };
+    if boots {
         return Ok(());
     }
     Err(Error::WrongFormat { path: image.to_owned(), machine: machine.name.clone(), format })

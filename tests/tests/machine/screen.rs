@@ -81,7 +81,7 @@ fn who_serves_what_and_where_is_read_from_the_screen_and_a_panic_takes_its_place
     let (guest, mut monitor) = boot(Launch::new(images::disk()).dhcp());
     let routes: Vec<_> = images::routes().iter().map(|route| format!("  /{route}\n")).collect();
     let summary = format!(
-        "Mayfly {}\nasking for an address by DHCP; port 8080\n{} functions:\n{}\nmayfly: address 10.0.2.15/24 by DHCP\n",
+        "Mayfly {}\nasking for an address by DHCP; port 8080\nfunctions, {} in all:\n{}\nmayfly: address 10.0.2.15/24 by DHCP\n",
         env!("CARGO_PKG_VERSION"),
         routes.len(),
         routes.concat()

@@ -83,6 +83,10 @@ fn what_a_machine_does_not_boot_or_have_is_refused_with_what_to_do() {
             "is not what the machine uefi-cd boots: build it with `mayfly build --format iso`",
         ),
         (
+            ["--machine", "uefi-cd", "--image", disk],
+            "is not what the machine uefi-cd boots: build it with `mayfly build --format iso`",
+        ),
+        (
             ["--machine", "pc", "--image", disk],
             "is not what the machine pc boots: build it with `mayfly build --format elf`",
         ),
