@@ -20,8 +20,9 @@ impl Connection {
             if segment.flags.has(Flags::RST) {
                 return nothing;
             }
-            if segment.is_empty() {
-                // Never at once for each: two ends that find each other out of place would answer for ever.
+            if segment.is_empty() || segment.flags.has(Flags::SYN) {
+                // Never at once for each: two ends that find each other out of place would answer for ever, and a SYN may be
+                // forged (RFC 5961, 4.2).
                 self.challenge(now);
             } else {
                 // An old one: its sender has missed what we said since, perhaps because it went to the wrong card.
