@@ -261,7 +261,11 @@ impl Connection {
                             self.state = State::Head { searched: rest.len() };
                             return at;
                         }
-                        Err(reject) => self.refuse(Stop::Reject(reject), means),
+                        Err(reject) => {
+                            // Nobody knows what its method is: that of the request before says nothing about it.
+                            self.head_only = false;
+                            self.refuse(Stop::Reject(reject), means);
+                        }
                     }
                 }
                 State::Body { incoming, pace } => match incoming.receive(rest, means.catalog) {
@@ -369,7 +373,10 @@ impl Connection {
         }
         match &self.state {
             State::Head { .. } if self.input.is_empty() => self.close(now),
-            State::Head { .. } => self.answer(&Answer::TooSlow, false, now),
+            State::Head { .. } => {
+                self.head_only = false;
+                self.answer(&Answer::TooSlow, false, now);
+            }
             State::Body { incoming, .. } if incoming.short_of_memory() => self.answer(&Answer::Full, false, now),
             State::Body { .. } => self.answer(&Answer::TooSlow, false, now),
             State::Closing { .. } => self.state = State::Broken,
