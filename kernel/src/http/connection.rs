@@ -49,6 +49,13 @@ enum State {
     Broken,
 }
 
+/// Whether so many answers wait for a client that its next request is not looked at. One is enough while the heap is nearly
+/// full.
+#[inline(never)]
+fn are_many(answers: &VecDeque<Outgoing>) -> bool {
+    answers.len() >= AHEAD || !answers.is_empty() && heap::is_nearly_full()
+}
+
 /// A head, its length, and the function that it asks for.
 type Asked = (Head, usize, Option<usize>);
 
@@ -202,7 +209,7 @@ impl Connection {
     /// The client has said that it will send no more: whatever is not whole stays so.
     pub(crate) fn end_of_input(&mut self, means: &mut Means<'_>) {
         match self.state {
-            State::Head { .. } if self.outgoing.len() < AHEAD => self.close(means.now),
+            State::Head { .. } if !are_many(&self.outgoing) => self.close(means.now),
             State::Body { .. } => {
                 self.refuse(Stop::Reject(Reject::bad("the body ended before its length")), means);
             }
@@ -231,7 +238,7 @@ impl Connection {
             let rest = &bytes[at..];
             match &mut self.state {
                 State::Head { searched } => {
-                    if rest.is_empty() || self.outgoing.len() >= AHEAD {
+                    if rest.is_empty() || !self.outgoing.is_empty() && are_many(&self.outgoing) {
                         return at;
                     }
                     let known = *searched;
@@ -327,7 +334,10 @@ impl Connection {
     /// Answers the request at hand in the kernel's own words. Without `keep_alive` the connection ends after it.
     pub(crate) fn answer(&mut self, answer: &Answer<'_>, keep_alive: bool, now: u64) {
         self.keep_alive &= keep_alive;
-        let answer = Outgoing::answer(answer, self.head_only, self.keep_alive);
+        let answer = Outgoing::answer(answer, self.head_only, self.keep_alive).unwrap_or_else(|| {
+            self.keep_alive = false;
+            Outgoing::full()
+        });
         self.reply(answer, now);
     }
 
