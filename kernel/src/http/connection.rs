@@ -16,7 +16,7 @@ use mayfly_core::http::answer::Answer;
 use mayfly_core::http::head::{self, Head};
 use mayfly_core::http::pace::Pace;
 use mayfly_core::http::{Method, Reject};
-use mayfly_core::tcp::connection::WINDOW;
+use mayfly_core::tcp::connection::{NEVER, WINDOW};
 
 const SECOND: u64 = 1_000_000_000;
 /// How long a client may take, in nanoseconds: until its next request,
@@ -27,6 +27,8 @@ const REQUEST: u64 = 10 * SECOND;
 const READ: u64 = 30 * SECOND;
 /// and to close after we did.
 const LINGER: u64 = 2 * SECOND;
+/// How often memory is looked for that a body did not find.
+const AGAIN: u64 = SECOND / 10;
 /// Bytes thrown away after a refusal, so that a client that is still sending gets to read why.
 const LINGER_BYTES: usize = 4 << 20;
 /// Answers that may wait for a client to take them before its next request is looked at.
@@ -39,8 +41,8 @@ const KNOWN: usize = 256;
 enum State {
     /// Waiting for a request, or for the rest of its head.
     Head { searched: usize },
-    /// Waiting for the rest of a body.
-    Body { incoming: Incoming, pace: Pace },
+    /// Waiting for the rest of a body. What was kept of it, for want of memory, is looked at `again`.
+    Body { incoming: Incoming, pace: Pace, again: u64 },
     /// The request is being worked on.
     Running,
     /// No more will be answered; what still comes is thrown away.
@@ -108,7 +110,11 @@ impl Connection {
 
     /// When [`Connection::expire`] is due, in nanoseconds.
     pub(crate) fn deadline(&self) -> u64 {
-        if self.awaits_function() { u64::MAX } else { self.deadline }
+        match self.state {
+            State::Running if self.outgoing.is_empty() => u64::MAX,
+            State::Body { again, .. } if !self.input.is_empty() => self.deadline.min(again),
+            _ => self.deadline,
+        }
     }
 
     /// Whether all that is under way is a request that the function has.
@@ -210,7 +216,8 @@ impl Connection {
     pub(crate) fn end_of_input(&mut self, means: &mut Means<'_>) {
         match self.state {
             State::Head { .. } if !are_many(&self.outgoing) => self.close(means.now),
-            State::Body { .. } => {
+            // What is here of it may be all, and only wait for memory.
+            State::Body { .. } if self.input.is_empty() => {
                 self.refuse(Stop::Reject(Reject::bad("the body ended before its length")), means);
             }
             _ => {}
@@ -259,7 +266,8 @@ impl Connection {
                                     if incoming.awaits_leave() && rest.len() == len {
                                         self.send(Outgoing::leave(), means.now);
                                     }
-                                    self.state = State::Body { incoming, pace: Pace::new(REQUEST, means.now) };
+                                    self.state =
+                                        State::Body { incoming, pace: Pace::new(REQUEST, means.now), again: NEVER };
                                 }
                                 Err(stop) => self.refuse(stop, means),
                             }
@@ -275,9 +283,10 @@ impl Connection {
                         }
                     }
                 }
-                State::Body { incoming, pace } => match incoming.receive(rest, means.catalog) {
+                State::Body { incoming, pace, again } => match incoming.receive(rest, means.catalog) {
                     Ok((used, whole)) => {
                         at += used;
+                        *again = if incoming.short_of_memory() { means.now + AGAIN } else { NEVER };
                         if used > 0 {
                             self.deadline = pace.deadline(used as u64, means.now);
                         }
@@ -375,8 +384,11 @@ impl Connection {
         }
     }
 
-    /// Its patience has ended: closes it in order, or says why, or breaks it off.
+    /// If its patience has ended: closes it in order, or says why, or breaks it off.
     pub(crate) fn expire(&mut self, now: u64) {
+        if now < self.deadline {
+            return;
+        }
         if !self.outgoing.is_empty() {
             self.state = State::Broken;
             return;
