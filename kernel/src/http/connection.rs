@@ -249,7 +249,7 @@ impl Connection {
                         return at;
                     }
                     let known = *searched;
-                    if known == 0 {
+                    if known == 0 && self.outgoing.is_empty() {
                         self.deadline = means.now + REQUEST;
                     }
                     match self.parse(rest, known, means.catalog) {
@@ -289,6 +289,9 @@ impl Connection {
                         *again = if incoming.short_of_memory() { means.now + AGAIN } else { NEVER };
                         if used > 0 {
                             self.deadline = pace.deadline(used as u64, means.now);
+                            if !self.outgoing.is_empty() {
+                                self.deadline = self.deadline.min(self.pace.deadline(0, means.now));
+                            }
                         }
                         if whole && let State::Body { incoming, .. } = replace(&mut self.state, State::Running) {
                             self.run(incoming, means);
@@ -406,12 +409,13 @@ impl Connection {
         }
     }
 
-    /// Says anew how long the client may take for what it has to do next. For a body that is said with its bytes.
+    /// Says anew how long the client may take for what it has to do next: first of all, to take its answers.
     fn wait(&mut self, now: u64) {
-        self.deadline = match self.state {
+        self.deadline = match &mut self.state {
             _ if !self.outgoing.is_empty() => self.pace.deadline(0, now),
             State::Head { .. } => now + if self.input.is_empty() { IDLE } else { REQUEST },
             State::Closing { .. } => now + LINGER,
+            State::Body { pace, .. } => pace.deadline(0, now),
             _ => return,
         };
     }

@@ -28,7 +28,7 @@ pub(super) struct Clients {
     pub(super) wire: Ethernet,
     machine: EthernetAddress,
     /// Those whose connection the machine has ended.
-    ended: Vec<Client>,
+    pub(super) ended: Vec<Client>,
 }
 
 impl Clients {
