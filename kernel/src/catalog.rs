@@ -10,7 +10,7 @@ use crate::hw::isolation::Isolation;
 use crate::hw::memory;
 use crate::hw::tables::Rights;
 use crate::hw::window::OutOfFrames;
-use crate::invocation::Event;
+use crate::invocation::{Event, Source};
 use crate::template::Template;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -256,10 +256,19 @@ impl Catalog {
         }
     }
 
-    /// Lets an event wait for an instance of its function.
-    pub(crate) fn wait(&mut self, event: Event) {
+    /// Lets an event wait for an instance of its function. Before there is need of more room, those go that are not `awaited`
+    /// any more: no client makes more of them wait than it has connections.
+    #[inline(never)]
+    pub(crate) fn wait(&mut self, event: Event, awaited: &dyn Fn(Source) -> bool) {
         let place = self.enter(event.function);
-        self.at_mut(place).waiting.push_back(event);
+        let waiting = &mut self.at_mut(place).waiting;
+        if waiting.len() == waiting.capacity() {
+            for _ in 0..waiting.len() {
+                waiting.rotate_left(1);
+                waiting.pop_back_if(|event| !awaited(event.source));
+            }
+        }
+        waiting.push_back(event);
     }
 
     /// The event that has waited longest for an instance of a function.

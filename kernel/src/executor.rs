@@ -223,7 +223,7 @@ impl Executor {
                 }
             },
             Ok((instance, Purpose::Init)) => self.initialise(event, instance),
-            Err(NoInstance::Busy) => self.catalog.wait(event),
+            Err(NoInstance::Busy) => self.catalog.wait(event, &|source| self.server.awaits(source)),
             Err(NoInstance::OutOfFrames) => self.turn_away(event),
         }
     }
@@ -260,7 +260,7 @@ impl Executor {
         let windows = self.catalog.with_room(|| Ok([self.windows.request()?, self.windows.response()?]));
         match windows {
             Ok(windows) => {
-                self.catalog.wait(event);
+                self.catalog.wait(event, &|source| self.server.awaits(source));
                 self.new.push_back(Invocation::initialise(instance, windows));
             }
             Err(_) => {
@@ -375,6 +375,9 @@ impl Executor {
     /// An instance is free: whoever has waited longest for one gets it, and after an initialisation all who waited.
     fn begin_waiting(&mut self, function: usize) {
         while let Some(event) = self.catalog.next_free(function) {
+            if !self.server.awaits(event.source) {
+                continue;
+            }
             // It was accepted before: it is not turned away now, however many wait.
             if self.short.is_empty() && self.has_memory_for(&event, 0) {
                 self.start(event);
@@ -387,6 +390,9 @@ impl Executor {
     /// Begins those that waited for memory, in order, as far as there is some.
     fn begin_short(&mut self) {
         while let Some(event) = self.short.pop_front() {
+            if !self.server.awaits(event.source) {
+                continue;
+            }
             if !self.has_memory_for(&event, 0) {
                 return self.short.push_front(event);
             }

@@ -4,7 +4,7 @@ mod bundle;
 
 use bundle::bundle;
 use mayfly_abi::domain::RESPONSE_HEADERS_MAX;
-use mayfly_core::http::answer::{ANSWER_MAX, Answer};
+use mayfly_core::http::answer::{ANSWER_MAX, ANSWER_SHORT, Answer, FULL};
 use mayfly_core::http::response::{HEAD_ROOM, check_headers, may_have_body, reason, write_head};
 use mayfly_core::http::{Method, Reject};
 use mayfly_core::image::Image;
@@ -164,6 +164,33 @@ fn a_404_names_a_hundred_functions_and_counts_the_others() {
         assert_eq!(body.lines().last(), Some(last.as_str()), "whole, even with the longest routes");
         assert_eq!(body.lines().filter(|line| line.starts_with('/')).count(), 100);
     }
+}
+
+#[test]
+fn with_little_room_every_answer_but_a_list_is_whole() {
+    let function = &[b'f'; 32][..];
+    let longest = "a header line starts with white space, has a space before its colon, or an invalid name";
+    for answer in [
+        Answer::Rejected(Reject { status: 405, reason: longest }),
+        Answer::TooLarge { limit: u32::MAX },
+        Answer::Broke { function, fault: "protection-key-write", id: u64::MAX },
+        Answer::Full,
+        Answer::OutOfMemory { function, limit_pages: u32::MAX / 4, id: u64::MAX },
+    ] {
+        let (mut short, mut long) = ([0; ANSWER_SHORT], [0; ANSWER_MAX]);
+        let (in_short, in_long) = (answer.write(&mut short, false, true), answer.write(&mut long, false, true));
+        assert_eq!(short[in_short].escape_ascii().to_string(), long[in_long].escape_ascii().to_string());
+    }
+}
+
+#[test]
+fn the_answer_that_needs_no_memory_is_a_503_that_ends_the_connection() {
+    let mut fields = [httparse::EMPTY_HEADER; 4];
+    let mut response = httparse::Response::new(&mut fields);
+    let len = response.parse(FULL).expect("a client understands it");
+    assert_eq!((len, response.code), (httparse::Status::Complete(FULL.len()), Some(503)));
+    let said: Vec<_> = response.headers.iter().map(|field| (field.name, field.value)).collect();
+    assert_eq!(said, [("Retry-After", &b"1"[..]), ("Content-Length", b"0"), ("Connection", b"close")]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use mayfly_core::http::answer::Answer;
 use mayfly_core::http::head::{self, Head};
 use mayfly_core::http::pace::Pace;
 use mayfly_core::http::{Method, Reject};
-use mayfly_core::tcp::connection::WINDOW;
+use mayfly_core::tcp::connection::{NEVER, WINDOW};
 
 const SECOND: u64 = 1_000_000_000;
 /// How long a client may take, in nanoseconds: until its next request,
@@ -27,6 +27,8 @@ const REQUEST: u64 = 10 * SECOND;
 const READ: u64 = 30 * SECOND;
 /// and to close after we did.
 const LINGER: u64 = 2 * SECOND;
+/// How often memory is looked for that a body did not find.
+const AGAIN: u64 = SECOND / 10;
 /// Bytes thrown away after a refusal, so that a client that is still sending gets to read why.
 const LINGER_BYTES: usize = 4 << 20;
 /// Answers that may wait for a client to take them before its next request is looked at.
@@ -39,14 +41,21 @@ const KNOWN: usize = 256;
 enum State {
     /// Waiting for a request, or for the rest of its head.
     Head { searched: usize },
-    /// Waiting for the rest of a body.
-    Body { incoming: Incoming, pace: Pace },
+    /// Waiting for the rest of a body. What was kept of it, for want of memory, is looked at `again`.
+    Body { incoming: Incoming, pace: Pace, again: u64 },
     /// The request is being worked on.
     Running,
     /// No more will be answered; what still comes is thrown away.
     Closing { thrown: usize },
     /// To be broken off.
     Broken,
+}
+
+/// Whether so many answers wait for a client that its next request is not looked at. One is enough while the heap is nearly
+/// full.
+#[inline(never)]
+fn are_many(answers: &VecDeque<Outgoing>) -> bool {
+    answers.len() >= AHEAD || !answers.is_empty() && heap::is_nearly_full()
 }
 
 /// A head, its length, and the function that it asks for.
@@ -101,7 +110,11 @@ impl Connection {
 
     /// When [`Connection::expire`] is due, in nanoseconds.
     pub(crate) fn deadline(&self) -> u64 {
-        if self.awaits_function() { u64::MAX } else { self.deadline }
+        match self.state {
+            State::Running if self.outgoing.is_empty() => u64::MAX,
+            State::Body { again, .. } if !self.input.is_empty() => self.deadline.min(again),
+            _ => self.deadline,
+        }
     }
 
     /// Whether all that is under way is a request that the function has.
@@ -202,8 +215,9 @@ impl Connection {
     /// The client has said that it will send no more: whatever is not whole stays so.
     pub(crate) fn end_of_input(&mut self, means: &mut Means<'_>) {
         match self.state {
-            State::Head { .. } if self.outgoing.len() < AHEAD => self.close(means.now),
-            State::Body { .. } => {
+            State::Head { .. } if !are_many(&self.outgoing) => self.close(means.now),
+            // What is here of it may be all, and only wait for memory.
+            State::Body { .. } if self.input.is_empty() => {
                 self.refuse(Stop::Reject(Reject::bad("the body ended before its length")), means);
             }
             _ => {}
@@ -231,11 +245,11 @@ impl Connection {
             let rest = &bytes[at..];
             match &mut self.state {
                 State::Head { searched } => {
-                    if rest.is_empty() || self.outgoing.len() >= AHEAD {
+                    if rest.is_empty() || !self.outgoing.is_empty() && are_many(&self.outgoing) {
                         return at;
                     }
                     let known = *searched;
-                    if known == 0 {
+                    if known == 0 && self.outgoing.is_empty() {
                         self.deadline = means.now + REQUEST;
                     }
                     match self.parse(rest, known, means.catalog) {
@@ -252,7 +266,8 @@ impl Connection {
                                     if incoming.awaits_leave() && rest.len() == len {
                                         self.send(Outgoing::leave(), means.now);
                                     }
-                                    self.state = State::Body { incoming, pace: Pace::new(REQUEST, means.now) };
+                                    self.state =
+                                        State::Body { incoming, pace: Pace::new(REQUEST, means.now), again: NEVER };
                                 }
                                 Err(stop) => self.refuse(stop, means),
                             }
@@ -261,14 +276,22 @@ impl Connection {
                             self.state = State::Head { searched: rest.len() };
                             return at;
                         }
-                        Err(reject) => self.refuse(Stop::Reject(reject), means),
+                        Err(reject) => {
+                            // Nobody knows what its method is: that of the request before says nothing about it.
+                            self.head_only = false;
+                            self.refuse(Stop::Reject(reject), means);
+                        }
                     }
                 }
-                State::Body { incoming, pace } => match incoming.receive(rest, means.catalog) {
+                State::Body { incoming, pace, again } => match incoming.receive(rest, means.catalog) {
                     Ok((used, whole)) => {
                         at += used;
+                        *again = if incoming.short_of_memory() { means.now + AGAIN } else { NEVER };
                         if used > 0 {
                             self.deadline = pace.deadline(used as u64, means.now);
+                            if !self.outgoing.is_empty() {
+                                self.deadline = self.deadline.min(self.pace.deadline(0, means.now));
+                            }
                         }
                         if whole && let State::Body { incoming, .. } = replace(&mut self.state, State::Running) {
                             self.run(incoming, means);
@@ -323,7 +346,10 @@ impl Connection {
     /// Answers the request at hand in the kernel's own words. Without `keep_alive` the connection ends after it.
     pub(crate) fn answer(&mut self, answer: &Answer<'_>, keep_alive: bool, now: u64) {
         self.keep_alive &= keep_alive;
-        let answer = Outgoing::answer(answer, self.head_only, self.keep_alive);
+        let answer = Outgoing::answer(answer, self.head_only, self.keep_alive).unwrap_or_else(|| {
+            self.keep_alive = false;
+            Outgoing::full()
+        });
         self.reply(answer, now);
     }
 
@@ -361,15 +387,21 @@ impl Connection {
         }
     }
 
-    /// Its patience has ended: closes it in order, or says why, or breaks it off.
+    /// If its patience has ended: closes it in order, or says why, or breaks it off.
     pub(crate) fn expire(&mut self, now: u64) {
+        if now < self.deadline {
+            return;
+        }
         if !self.outgoing.is_empty() {
             self.state = State::Broken;
             return;
         }
         match &self.state {
             State::Head { .. } if self.input.is_empty() => self.close(now),
-            State::Head { .. } => self.answer(&Answer::TooSlow, false, now),
+            State::Head { .. } => {
+                self.head_only = false;
+                self.answer(&Answer::TooSlow, false, now);
+            }
             State::Body { incoming, .. } if incoming.short_of_memory() => self.answer(&Answer::Full, false, now),
             State::Body { .. } => self.answer(&Answer::TooSlow, false, now),
             State::Closing { .. } => self.state = State::Broken,
@@ -377,12 +409,13 @@ impl Connection {
         }
     }
 
-    /// Says anew how long the client may take for what it has to do next. For a body that is said with its bytes.
+    /// Says anew how long the client may take for what it has to do next: first of all, to take its answers.
     fn wait(&mut self, now: u64) {
-        self.deadline = match self.state {
+        self.deadline = match &mut self.state {
             _ if !self.outgoing.is_empty() => self.pace.deadline(0, now),
             State::Head { .. } => now + if self.input.is_empty() { IDLE } else { REQUEST },
             State::Closing { .. } => now + LINGER,
+            State::Body { pace, .. } => pace.deadline(0, now),
             _ => return,
         };
     }

@@ -1,11 +1,11 @@
 //! An answer on its way out. It stays here, where the function wrote it, until the client has all of it.
 
+use crate::hw::heap;
 use crate::hw::window::Window;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 use mayfly_abi::domain::{RESPONSE_BODY, RESPONSE_HEADERS_MAX};
-use mayfly_core::http::answer::{ANSWER_MAX, Answer};
+use mayfly_core::http::answer::{ANSWER_MAX, ANSWER_SHORT, Answer, FULL};
 use mayfly_core::http::response::{CONTINUE, HEAD_ROOM, may_have_body, write_head};
 
 /// Where the function's header lines and body lie in its window.
@@ -42,13 +42,25 @@ impl Outgoing {
         Self { bytes: Bytes::Window(window), left: start..end }
     }
 
-    /// The kernel's own answer.
-    pub(crate) fn answer(answer: &Answer<'_>, head_only: bool, keep_alive: bool) -> Self {
-        let mut room = vec![0; ANSWER_MAX];
+    /// The kernel's own answer, if there is memory for it.
+    pub(crate) fn answer(answer: &Answer<'_>, head_only: bool, keep_alive: bool) -> Option<Self> {
+        if heap::is_full() {
+            return None;
+        }
+        // What is left of a heap that was nearly full has to do for an answer on each connection.
+        let most = if heap::is_nearly_full() { ANSWER_SHORT } else { ANSWER_MAX };
+        let mut room = room_for(most)?;
+        room.resize(most, 0);
         let lies = answer.write(&mut room, head_only, keep_alive);
         // Room for the longest answer, of which most use a little.
-        let bytes = room[lies].to_vec();
-        Self { left: 0..bytes.len(), bytes: Bytes::Buffer(bytes) }
+        let mut bytes = room_for(lies.len())?;
+        bytes.extend_from_slice(&room[lies]);
+        Some(Self { left: 0..bytes.len(), bytes: Bytes::Buffer(bytes) })
+    }
+
+    /// The answer for which there always is memory.
+    pub(crate) fn full() -> Self {
+        Self { bytes: Bytes::Fixed(FULL), left: 0..FULL.len() }
     }
 
     /// Leave to send a body.
@@ -91,6 +103,13 @@ impl Outgoing {
             Bytes::Buffer(_) | Bytes::Fixed(_) => None,
         }
     }
+}
+
+/// An empty buffer for so many bytes, if there is memory for it.
+fn room_for(len: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).ok()?;
+    Some(bytes)
 }
 
 // The head is written in one piece, so that must lie in one page.

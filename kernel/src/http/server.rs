@@ -334,6 +334,12 @@ impl Server {
         ledger::set_connections(self.table.len() as u64);
     }
 
+    /// Whether the client is still there that waits for an event's outcome.
+    pub(crate) fn awaits(&self, event: Source) -> bool {
+        let open = self.open.get(usize::from(event.0 as u16)).and_then(Option::as_ref);
+        open.is_some_and(|open| open.source == event)
+    }
+
     /// Tells the client what became of its request. `id` is the number under which the console has more. Returns the
     /// response window if it is not needed to answer.
     pub(crate) fn complete(

@@ -57,12 +57,14 @@ pub(crate) fn is_crowded() -> bool {
 
 /// Whether so much of it was ever in use that nothing more is kept for anybody: what is left is for connections themselves,
 /// which together take a quarter of it, and for answers.
+#[inline(never)]
 pub(crate) fn is_nearly_full() -> bool {
     let blocks = HEAP.0.lock();
     blocks.rest.free() < blocks.rest.size() * 3 / 8
 }
 
-/// Whether what is left is for answers alone.
+/// Whether what is left is for those that run, which are not refused any more.
+#[inline(never)]
 pub(crate) fn is_full() -> bool {
     let blocks = HEAP.0.lock();
     blocks.rest.free() + blocks.listed < blocks.rest.size() / 16

@@ -3,6 +3,7 @@
 //! A window brings its own lowest-level page tables, so lending it costs one entry for each 2 MiB. What a function
 //! leaves in a response window never has to be copied to be sent, and its domain is free at once.
 
+use super::heap;
 use super::memory::{Frame, Page, clear};
 use super::tables::{Rights, SPAN, Table, Tables};
 use alloc::boxed::Box;
@@ -47,6 +48,9 @@ impl Window {
     // Kept apart: inlined, it would be new code to the CPU for each kind of window.
     #[inline(never)]
     pub(crate) fn new(rights: Rights) -> Result<Self, OutOfFrames> {
+        if heap::is_full() {
+            return Err(OutOfFrames);
+        }
         let (mut table, first) = (Table::new().ok_or(OutOfFrames)?, Frame::zeroed().ok_or(OutOfFrames)?);
         table.map(0, first.physical(), rights);
         Ok(Self(Box::new(Pages { rights, table, first, more_tables: Vec::new(), more: Vec::new(), written: 0 })))
@@ -65,6 +69,7 @@ impl Window {
         let at = match self.place(index) {
             Ok(at) => at,
             Err(at) => {
+                self.0.more.try_reserve(1).map_err(|_| OutOfFrames)?;
                 let frame = Frame::zeroed().ok_or(OutOfFrames)?;
                 let table = match index / TABLE_PAGES {
                     0 => &mut self.0.table,

@@ -73,6 +73,21 @@ pub(super) fn head_gets_the_head_alone() {
 }
 
 #[test]
+pub(super) fn what_is_no_request_gets_a_whole_answer_behind_a_head_request_too() {
+    let guest = Guest::boot(images::all());
+    for wrong in [&b"GET /hello\r\n\r\n"[..], b"GET /hello HTTP/1.1\r\n\r\n", b"GET /hello HTTP/2.0\r\n\r\n"] {
+        let mut connection = guest.connect();
+        let asked = connection.ask(&Request::get("/hello").method("HEAD"));
+        assert_eq!((asked.status, asked.body.len()), (200, 0));
+        connection.send(wrong);
+        // A client that asked with anything but HEAD waits for as many bytes as the answer says (RFC 9112, 6.3).
+        let refused = connection.receive();
+        assert!(matches!(refused.status, 400 | 505) && !refused.body.is_empty(), "{refused:?}");
+        connection.expect_end();
+    }
+}
+
+#[test]
 pub(super) fn every_method_reaches_a_function() {
     let guest = Guest::boot(images::all());
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {

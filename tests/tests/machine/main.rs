@@ -42,5 +42,6 @@ mod smuggling;
 mod split;
 mod stamps;
 mod traces;
+mod unread;
 mod vanishing;
 mod wire;

@@ -21,32 +21,37 @@ const REQUEST: &[u8] = b"GET /hello HTTP/1.1\r\nHost: mayfly\r\n\r\n";
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// One end of a connection.
-type Client = (Ipv4Addr, u16);
+pub(super) type Client = (Ipv4Addr, u16);
 
 /// Clients of a machine that are all played by the test.
-struct Clients {
-    wire: Ethernet,
+pub(super) struct Clients {
+    pub(super) wire: Ethernet,
     machine: EthernetAddress,
     /// Those whose connection the machine has ended.
-    ended: Vec<Client>,
+    pub(super) ended: Vec<Client>,
 }
 
 impl Clients {
-    fn boot(launch: Launch) -> Self {
+    pub(super) fn boot(launch: Launch) -> Self {
         let wire = Ethernet::boot(launch);
         Self { machine: wire.resolve(), wire, ended: Vec::new() }
     }
 
     /// Opens a connection, asks for hello, and takes the answer.
-    fn connect_and_ask(&mut self, client: Client) {
-        let syn = segment(TcpControl::Syn, 0, None, b"");
-        let (ours, _) = self.expect(client, &syn, |heard| heard.control == TcpControl::Syn);
-        let request = segment(TcpControl::Psh, 1, Some(ours + 1), REQUEST);
+    pub(super) fn connect_and_ask(&mut self, client: Client) {
+        let first = self.connect(client);
+        let request = segment(TcpControl::Psh, 1, Some(first), REQUEST);
         let (answer, len) = self.expect(client, &request, |heard| heard.payload.starts_with(b"HTTP/1.1 200 "));
         self.say(client, &segment(TcpControl::None, 1 + REQUEST.len() as i32, Some(answer + len), b""));
     }
 
-    fn say(&self, (address, port): Client, segment: &TcpRepr<'_>) {
+    /// Opens a connection, as far as the machine's SYN: where its stream begins.
+    pub(super) fn connect(&mut self, client: Client) -> TcpSeqNumber {
+        let syn = segment(TcpControl::Syn, 0, None, b"");
+        self.expect(client, &syn, |heard| heard.control == TcpControl::Syn).0 + 1
+    }
+
+    pub(super) fn say(&self, (address, port): Client, segment: &TcpRepr<'_>) {
         let packet = tcp_packet(address, MACHINE, &TcpRepr { src_port: port, ..*segment });
         self.wire.send(self.machine, EthernetProtocol::Ipv4, packet.len(), |frame| frame.copy_from_slice(&packet));
     }
@@ -82,7 +87,7 @@ impl Clients {
 }
 
 /// A client's segment. Its stream begins at 0.
-fn segment(control: TcpControl, seq: i32, ack_number: Option<TcpSeqNumber>, payload: &[u8]) -> TcpRepr<'_> {
+pub(super) fn segment(control: TcpControl, seq: i32, ack_number: Option<TcpSeqNumber>, payload: &[u8]) -> TcpRepr<'_> {
     TcpRepr {
         src_port: 0,
         dst_port: SERVER,

@@ -1,6 +1,6 @@
 //! Clients that leave in the middle of something: whatever they left behind is freed, and the machine goes on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mayfly_qemu::Launch;
 use mayfly_tests::{Connection, Guest, Request, images};
@@ -83,6 +83,24 @@ fn a_client_that_leaves_while_its_function_runs_is_forgotten() {
     guest.expect_hello();
     guest.expect_line("mayfly: fault 3: spin: ran past 500 ms");
     guest.expect_hello();
+}
+
+#[test]
+fn clients_that_reset_before_their_turn_get_none() {
+    /// Half a second each, if they were all run.
+    const SPINS: usize = 60;
+    /// What those take that run already, eight at once, and what a busy host adds.
+    const MOST: Duration = Duration::from_secs(15);
+    let guest = Guest::boot(images::all()).within(Duration::from_secs(90));
+    for _ in 0..SPINS {
+        let mut connection = guest.connect_and_ask();
+        connection.send(&Request::get("/spin").to_bytes());
+        guest.expect_hello();
+        connection.reset();
+    }
+    let asked = Instant::now();
+    assert_eq!(guest.ask(&Request::get("/spin")).status, 504);
+    assert!(asked.elapsed() < MOST, "{:?}", asked.elapsed());
 }
 
 #[test]

@@ -10,10 +10,16 @@ use crate::writer::Writer;
 
 /// Bytes that hold every answer whole.
 pub const ANSWER_MAX: usize = 8 << 10;
+/// Bytes that hold every answer but for a list of functions.
+pub const ANSWER_SHORT: usize = HEAD_MAX + 128;
 /// Most functions that a 404 names.
 const LISTED: usize = 100;
 /// Bytes at the start of the buffer where the head finds room in front of the body.
 const HEAD_MAX: usize = HEAD_ROOM + 128;
+
+/// The answer for which no memory is needed: 503, and the end of the connection.
+pub const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// Why the kernel answers itself.
 #[derive(Clone, Copy, Debug)]

@@ -94,7 +94,8 @@ impl Handshakes {
         }
         let ours = match &mut self.places[hash as usize % PLACES] {
             Some(half) if half.remote == syn.remote && half.theirs == syn.seq => {
-                half.again = true;
+                // What it offers now counts: some peers repeat a SYN without options, and then scale no windows.
+                (half.mss, half.scale, half.again) = (mss, scale, true);
                 half.ours
             }
             Some(half) if now.saturating_sub(half.since) < PATIENCE => {

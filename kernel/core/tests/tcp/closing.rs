@@ -51,6 +51,19 @@ fn a_connection_that_waits_for_late_segments_gives_way_to_a_newer_syn_and_tells_
 }
 
 #[test]
+fn an_old_syn_does_not_make_a_connection_that_waits_for_late_segments_wait_longer() {
+    let mut talk = Talk::new();
+    talk.closes();
+    talk.hear(FIN, 0, 1, 0);
+    talk.say();
+    talk.now += SECOND;
+    talk.hear(Flags::SYN, -1000, 0, 0);
+    talk.say();
+    assert_eq!(talk.wait().0, SECOND, "only a repeated FIN says that the last acknowledgement was lost");
+    assert_eq!(talk.state(), State::Closed);
+}
+
+#[test]
 fn both_end_at_once() {
     let mut talk = Talk::new();
     talk.closes();
@@ -194,10 +207,11 @@ fn forged_segments_are_answered_ten_times_a_second_at_most() {
     let mut answers = 0;
     for at in 0..1000 {
         talk.now += MS;
-        match at % 4 {
+        match at % 5 {
             0 => talk.hear(RST, 10, 0, 0),
             1 => talk.hear(Flags::SYN, 20, 0, 0),
-            2 => talk.hear(ACK, 0, 99, 0),
+            2 => talk.hear(Flags::SYN, 1 << 30, 0, 0),
+            3 => talk.hear(ACK, 0, 99, 0),
             // Two ends that each find the other out of place would answer each other for ever.
             _ => talk.hear(ACK, 100_000, 0, 0),
         };

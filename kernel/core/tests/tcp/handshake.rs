@@ -80,6 +80,17 @@ fn a_repeated_syn_gets_the_same_answer() {
 }
 
 #[test]
+fn of_a_repeated_syn_the_last_one_counts() {
+    // Some peers leave the options out once they were not heard with them, and do not scale their windows then.
+    let mut handshakes = Handshakes::new(KEYS);
+    syn(&mut handshakes, 1, 500, &options(1400, Some(7)), SECOND);
+    let second = syn(&mut handshakes, 1, 500, &options(1300, None), 2 * SECOND);
+    assert!(!second.scale);
+    let opening = finish(&mut handshakes, 1, &second, 3 * SECOND).expect("open");
+    assert_eq!((opening.mss, opening.shift), (1300, 0));
+}
+
+#[test]
 fn a_connection_that_follows_another_begins_behind_all_that_it_has_sent() {
     let begin =
         |used: Option<Seq>, now| Handshakes::new(KEYS).answer(&segment(1, 500, 0, Flags::SYN, &[]), used, now).seq;

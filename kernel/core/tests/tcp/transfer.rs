@@ -64,6 +64,22 @@ fn what_fills_a_hole_is_acknowledged_at_once() {
 }
 
 #[test]
+fn a_hole_is_forgotten_after_two_gigabytes_without_one() {
+    /// As many bytes at once as a peer may send.
+    const STEP: u32 = 65535;
+    let mut talk = Talk::new();
+    talk.hear(ACK, 100, 0, 100);
+    let mut place = 0_u32;
+    while place <= 1 << 31 {
+        talk.hear(ACK, place.cast_signed(), 0, STEP as usize);
+        talk.say();
+        place += STEP;
+    }
+    talk.hear(ACK, place.cast_signed(), 0, 100);
+    assert_eq!(talk.say(), [], "it fills no hole: its answer can carry the acknowledgement");
+}
+
+#[test]
 fn bytes_beyond_the_window_are_not_taken() {
     let mut talk = Talk::new();
     talk.tcp.set_room(0);

@@ -20,8 +20,9 @@ impl Connection {
             if segment.flags.has(Flags::RST) {
                 return nothing;
             }
-            if segment.is_empty() {
-                // Never at once for each: two ends that find each other out of place would answer for ever.
+            if segment.is_empty() || segment.flags.has(Flags::SYN) {
+                // Never at once for each: two ends that find each other out of place would answer for ever, and a SYN may be
+                // forged (RFC 5961, 4.2).
                 self.challenge(now);
             } else {
                 // An old one: its sender has missed what we said since, perhaps because it went to the wrong card.
@@ -190,6 +191,8 @@ impl Connection {
             self.ack_at = now + ACK_DELAY;
         }
         self.look_for_end(len);
+        // It keeps near: places cannot be compared across half of all.
+        self.early = self.early.max(self.rcv);
         self.end_if_both(now);
     }
 
