@@ -101,15 +101,21 @@ fn uses(sys: &Path, root: &Path) -> Result<Vec<String>> {
         let path = root.join(path);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    // proc(5): the third field is the device's number, the fifth where it is mounted.
+    // proc(5): the third field is the device's number, the fifth where it is mounted; behind a dash come the kind and what was
+    // mounted. A file system may have a number of its own, as btrfs does.
     let mounts = read("proc/self/mountinfo")?;
     let mounts = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let path = format!("/dev/{name}");
+    let is_source = |fields: &[&str]| {
+        let dash = fields.iter().position(|field| *field == "-");
+        dash.and_then(|dash| fields.get(dash + 2)).is_some_and(|source| *source == path)
+    };
     let mut uses: Vec<String> = mounts
-        .filter(|fields| fields.get(2) == Some(&number.as_str()))
+        .filter(|fields| fields.get(2) == Some(&number.as_str()) || is_source(fields))
         .map(|fields| format!("{name} is mounted at {}", fields.get(4).unwrap_or(&"?")))
         .collect();
     let swaps = read("proc/swaps").unwrap_or_default();
-    if swaps.lines().any(|line| line.split_whitespace().next() == Some(&format!("/dev/{name}"))) {
+    if swaps.lines().any(|line| line.split_whitespace().next() == Some(path.as_str())) {
         uses.push(format!("{name} is swap space"));
     }
     uses.extend(entries(&sys.join("holders")).iter().map(|holder| format!("{} is built on {name}", name_of(holder))));
@@ -208,6 +214,14 @@ mod tests {
         let swaps = "Filename Type Size Used Priority\n/dev/sdz partition 1 0 -2\n";
         expect_refusal(&computer(|put| put("proc/swaps", swaps)), 1, "in use: sdz is swap space");
         expect_refusal(&computer(|put| put("sys/block/sdz/sdz1/holders/dm-0", "")), 1, "dm-0 is built on sdz1");
+    }
+
+    #[test]
+    fn a_file_system_with_a_number_of_its_own_is_found_by_what_it_was_mounted_from() {
+        let mounts = "40 29 0:51 /@ /media/me rw shared:3 master:1 - btrfs /dev/sdz1 rw,space_cache\n";
+        expect_refusal(&computer(|put| put("proc/self/mountinfo", mounts)), 1, "in use: sdz1 is mounted at /media/me");
+        let other = "40 29 0:51 / /media/me rw - btrfs /dev/sdz11 rw\n41 29 0:52 / /sdz1 rw - tmpfs sdz1 rw\n";
+        assert!(look(&computer(|put| put("proc/self/mountinfo", other)), (8, 400)).check(1).is_ok());
     }
 
     #[test]
