@@ -10,6 +10,9 @@ use anyhow::{Context, Result, bail, ensure};
 /// Bytes of a block in which Linux counts, whatever the disk has.
 const BLOCK: u64 = 512;
 
+/// Bytes of a block of the disks that an image is made for: its partition table lies in the second one (UEFI 5.3.1).
+const BOOTED: u64 = 512;
+
 /// A block device, and what is known about it.
 #[derive(Debug, Default)]
 pub(super) struct Device {
@@ -21,6 +24,8 @@ pub(super) struct Device {
     model: String,
     /// Bytes.
     len: u64,
+    /// Bytes of one of its own blocks, if Linux says.
+    block: Option<u64>,
     removable: bool,
     read_only: bool,
     /// The disk that it is a part of, if it is no whole one.
@@ -55,6 +60,7 @@ impl Device {
             path: path.to_owned(),
             model: [word(&sys, "device/vendor"), word(&sys, "device/model")].join(" ").trim().to_owned(),
             len: word(&sys, "size").parse::<u64>().unwrap_or(0) * BLOCK,
+            block: word(&sys, "queue/logical_block_size").parse().ok(),
             removable: word(&sys, "removable") == "1",
             read_only: word(&sys, "ro") == "1",
             part_of: is_part.then(|| sys.parent().map(name_of).unwrap_or_default()),
@@ -76,6 +82,11 @@ impl Device {
         }
         ensure!(self.uses.is_empty(), "{path} is in use: {}; free it first", self.uses.join("; "));
         ensure!(!self.read_only, "{path} is write-protected");
+        if let Some(block) = self.block.filter(|block| *block != BOOTED) {
+            bail!(
+                "{path} has blocks of {block} bytes, and firmware finds an image on blocks of {BOOTED}; use another disk"
+            );
+        }
         ensure!(self.len >= len, "{path} is too small: it has {}, and the image needs {}", show(self.len), show(len));
         Ok(())
     }
@@ -222,6 +233,13 @@ mod tests {
         expect_refusal(&computer(|put| put("proc/self/mountinfo", mounts)), 1, "in use: sdz1 is mounted at /media/me");
         let other = "40 29 0:51 / /media/me rw - btrfs /dev/sdz11 rw\n41 29 0:52 / /sdz1 rw - tmpfs sdz1 rw\n";
         assert!(look(&computer(|put| put("proc/self/mountinfo", other)), (8, 400)).check(1).is_ok());
+    }
+
+    #[test]
+    fn a_disk_with_long_blocks_is_refused() {
+        expect_refusal(&computer(|put| put("sys/block/sdz/queue/logical_block_size", "4096\n")), 1, "blocks of 4096");
+        let usual = computer(|put| put("sys/block/sdz/queue/logical_block_size", "512\n"));
+        assert!(look(&usual, (8, 400)).check(1).is_ok());
     }
 
     #[test]
