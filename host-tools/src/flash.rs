@@ -43,6 +43,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
     println!("{device}");
     if !args.yes {
         confirm(&device, &args.image, len, &mut io::stdin().lock(), &mut io::stdout())?;
+        // Whoever sees that it is the wrong one may have put in another meanwhile.
+        let is_same = Device::find(&args.device, Path::new("/"))? == device;
+        ensure!(is_same, "{} is another disk now, or used otherwise; nothing was written", device.path.display());
     }
     let mut image = File::open(&args.image).with_context(|| format!("cannot read {}", args.image.display()))?;
     copy::write(&mut image, len, &device.path)?;

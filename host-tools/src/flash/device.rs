@@ -14,12 +14,14 @@ const BLOCK: u64 = 512;
 const BOOTED: u64 = 512;
 
 /// A block device, and what is known about it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Device {
     /// Where it can be opened.
     pub(super) path: PathBuf,
     /// Its name in /sys/block, such as sdb.
     pub(super) name: String,
+    /// Which disk it is of all that there were since this computer started, if Linux says.
+    sequence: String,
     /// Maker and model, if it says.
     model: String,
     /// Bytes.
@@ -58,6 +60,7 @@ impl Device {
             entries(&sys).into_iter().filter(|entry| entry.join("partition").exists()).collect();
         let mut device = Self {
             path: path.to_owned(),
+            sequence: word(&sys, "diskseq"),
             model: [word(&sys, "device/vendor"), word(&sys, "device/model")].join(" ").trim().to_owned(),
             len: word(&sys, "size").parse::<u64>().unwrap_or(0) * BLOCK,
             block: word(&sys, "queue/logical_block_size").parse().ok(),
@@ -240,6 +243,16 @@ mod tests {
         expect_refusal(&computer(|put| put("sys/block/sdz/queue/logical_block_size", "4096\n")), 1, "blocks of 4096");
         let usual = computer(|put| put("sys/block/sdz/queue/logical_block_size", "512\n"));
         assert!(look(&usual, (8, 400)).check(1).is_ok());
+    }
+
+    #[test]
+    fn another_disk_of_the_same_name_and_kind_is_another() {
+        let [first, second] = ["20\n", "21\n"].map(|number| {
+            let computer = computer(|put| put("sys/block/sdz/diskseq", number));
+            look(&computer, (8, 400))
+        });
+        assert!(first != second);
+        assert!(first == look(&computer(|put| put("sys/block/sdz/diskseq", "20\n")), (8, 400)));
     }
 
     #[test]
