@@ -14,7 +14,10 @@ use crate::image_file::ImageFile;
 use device::Device;
 
 /// Where an ISO says that it is one (ECMA-119, 8.4).
-const ISO_MAGIC: (u64, &[u8]) = (0x8001, b"CD001");
+const ISO_MAGIC: (usize, &[u8]) = (0x8001, b"CD001");
+/// Where it says how many of its blocks there are (8.4.8), and their length.
+const ISO_BLOCKS: usize = 0x8050;
+const ISO_BLOCK: u64 = 2048;
 
 /// Writes a disk image to a whole disk, such as a USB stick. EVERYTHING ON IT IS LOST.
 ///
@@ -43,6 +46,9 @@ pub fn main(args: Args) -> Result<ExitCode> {
     println!("{device}");
     if !args.yes {
         confirm(&device, &args.image, len, &mut io::stdin().lock(), &mut io::stdout())?;
+        // Whoever sees that it is the wrong one may have put in another meanwhile.
+        let is_same = Device::find(&args.device, Path::new("/"))? == device;
+        ensure!(is_same, "{} is another disk now, or used otherwise; nothing was written", device.path.display());
     }
     let mut image = File::open(&args.image).with_context(|| format!("cannot read {}", args.image.display()))?;
     copy::write(&mut image, len, &device.path)?;
@@ -57,18 +63,23 @@ fn check_image(path: &Path) -> Result<u64> {
         format!("cannot read the image {}; `mayfly build --format disk -o {0}` makes one", path.display())
     })?;
     let mut start = Vec::new();
-    Read::by_ref(&mut file).take(ISO_MAGIC.0 + ISO_MAGIC.1.len() as u64).read_to_end(&mut start)?;
+    Read::by_ref(&mut file).take(ISO_BLOCKS as u64 + 4).read_to_end(&mut start)?;
+    let len = file.metadata()?.len();
     if start.starts_with(b"\x7fELF") {
         bail!(
             "{} is an ELF, which only machine monitors boot; `mayfly build --format disk` makes what firmware boots",
             path.display()
         );
     }
-    if start.get(ISO_MAGIC.0 as usize..).is_none_or(|magic| magic != ISO_MAGIC.1) {
+    if start.get(ISO_MAGIC.0..).is_none_or(|rest| !rest.starts_with(ISO_MAGIC.1)) {
         // A disk that is damaged is better found out now.
         ImageFile::open(path)?;
+        return Ok(len);
     }
-    Ok(file.metadata()?.len())
+    let blocks = start.get(ISO_BLOCKS..).and_then(|rest| rest.first_chunk()).map(|blocks| u32::from_le_bytes(*blocks));
+    let is_whole = blocks.is_some_and(|blocks| u64::from(blocks) * ISO_BLOCK <= len);
+    ensure!(is_whole, "{} is cut off; `mayfly build --format iso` makes it again", path.display());
+    Ok(len)
 }
 
 /// Asks, and fails unless the answer is the disk's name.
@@ -118,5 +129,8 @@ mod tests {
         let mut iso = vec![0; 0x9000];
         iso[0x8001..0x8006].copy_from_slice(b"CD001");
         assert_eq!(check(&iso), Ok(0x9000));
+        iso[0x8050..0x8054].copy_from_slice(&18_u32.to_le_bytes());
+        assert_eq!(check(&iso), Ok(0x9000));
+        assert!(check(&iso[..0x8fff]).is_err_and(|why| why.contains("is cut off")));
     }
 }

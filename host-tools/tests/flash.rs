@@ -17,11 +17,13 @@ fn place(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-/// A file with an ISO's magic number: flashing looks no further.
+/// A file with an ISO's magic number and length in blocks: flashing looks no further.
 fn iso(name: &str) -> PathBuf {
     let mut bytes: Vec<u8> = (0..5_000_000_u32).map(|at| (at % 253) as u8).collect();
     bytes[0x8001..0x8006].copy_from_slice(b"CD001");
-    bytes.truncate(bytes.len() / 2048 * 2048);
+    let blocks = bytes.len() / 2048;
+    bytes.truncate(blocks * 2048);
+    bytes[0x8050..0x8054].copy_from_slice(&(blocks as u32).to_le_bytes());
     let path = place(name);
     fs::write(&path, bytes).expect("there is room");
     path

@@ -16,11 +16,13 @@ use mayfly_abi::boot::{BOOT_BLOCK, BootBlock, KERNEL_MAP, KERNEL_STACK_TOP};
 use mayfly_loader::{boot_info, direct};
 use mayfly_mem as _;
 
-/// Memory regions passed on; a monitor gives about ten.
-const REGIONS: usize = 32;
+/// Memory regions passed on. A monitor gives about ten, a board's BIOS up to a hundred, the memory above 4 GiB last.
+const REGIONS: usize = 128;
+/// All zeros, so that the table takes no bytes of the image.
+const NOWHERE: MemoryRegion = MemoryRegion { start: 0, end: 0, kind: MemoryRegionKind::Usable };
 
 /// The hand-over lives here for as long as the kernel runs.
-static mut REGION_TABLE: [MemoryRegion; REGIONS] = [MemoryRegion::empty(); REGIONS];
+static mut REGION_TABLE: [MemoryRegion; REGIONS] = [NOWHERE; REGIONS];
 static mut BOOT_INFO: Option<BootInfo> = None;
 
 /// What whoever loaded the image says about the machine.

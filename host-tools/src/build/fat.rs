@@ -5,12 +5,16 @@ use std::io::{self, Cursor};
 use hadris_fat::format::{FatFormatOptions, FatTypeSelection, FatVolumeFormatter};
 use hadris_fat::{Error, FatVolume, FatVolumeReadExt, FatVolumeWriteExt};
 
-/// Bytes of a sector, and of a cluster: small files waste little.
+/// Bytes of a sector, and of a cluster of FAT32: small files waste little.
 pub(super) const SECTOR: u64 = 512;
 /// Room beside the files' own: directories, boot sector, and what is left free.
 const SPARE: u64 = 256 << 10;
 /// FAT32 has at least 65,525 clusters (Microsoft's FAT specification), and two tables of them.
 const FAT32_LEAST: u64 = 34 << 20;
+/// Up to this length the library takes FAT12, which has at most 4,084 clusters; the specification advises to stay 16 away. The
+/// library's own choice of a cluster's size is too small just below where it becomes larger.
+const FAT12_LEN: u64 = 32 << 20;
+const FAT12_MOST: u64 = 4_084 - 16;
 
 /// Where firmware looks on a disk that it does not know (UEFI 3.5.1.1).
 const APPLICATION: &str = "EFI/BOOT/BOOTX64.EFI";
@@ -54,6 +58,8 @@ fn write(files: &Files<'_>, kind: Kind, volume_id: u32) -> Result<Vec<u8>, Error
     let mut options = FatFormatOptions::new(len).volume_label("MAYFLY").volume_id(volume_id).fat_type(fat_type);
     if kind == Kind::Fat32 {
         options = options.sectors_per_cluster(1);
+    } else if len <= FAT12_LEN {
+        options = options.sectors_per_cluster((len / SECTOR).div_ceil(FAT12_MOST).next_power_of_two() as u8);
     }
     let mut bytes = vec![0; len as usize];
     let system = FatVolumeFormatter::format(Cursor::new(bytes.as_mut_slice()), options)?;
@@ -123,11 +129,12 @@ mod tests {
 
     #[test]
     fn large_images_get_the_room_that_they_need() {
-        for mebibytes in [3, 33, 50] {
-            let image = vec![1; mebibytes << 20];
+        // Among them those that nearly fill a kind of FAT, or a size of its clusters.
+        for kibibytes in [2 << 10, 3 << 10, 4 << 10, 8 << 10, 16 << 10, 32_000, 33 << 10, 50 << 10] {
+            let image = vec![1; kibibytes << 10];
             for kind in [Kind::Fat32, Kind::Small] {
                 let volume = volume(&Files { image: &image, ..FILES }, kind, 1).expect("written");
-                assert!(image_in(&volume).expect("a file") == image, "{mebibytes} MiB as {kind:?}");
+                assert!(image_in(&volume).expect("a file") == image, "{kibibytes} KiB as {kind:?}");
             }
         }
     }

@@ -10,17 +10,24 @@ use anyhow::{Context, Result, bail, ensure};
 /// Bytes of a block in which Linux counts, whatever the disk has.
 const BLOCK: u64 = 512;
 
+/// Bytes of a block of the disks that an image is made for: its partition table lies in the second one (UEFI 5.3.1).
+const BOOTED: u64 = 512;
+
 /// A block device, and what is known about it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Device {
     /// Where it can be opened.
     pub(super) path: PathBuf,
     /// Its name in /sys/block, such as sdb.
     pub(super) name: String,
+    /// Which disk it is of all that there were since this computer started, if Linux says.
+    sequence: String,
     /// Maker and model, if it says.
     model: String,
     /// Bytes.
     len: u64,
+    /// Bytes of one of its own blocks, if Linux says.
+    block: Option<u64>,
     removable: bool,
     read_only: bool,
     /// The disk that it is a part of, if it is no whole one.
@@ -53,8 +60,10 @@ impl Device {
             entries(&sys).into_iter().filter(|entry| entry.join("partition").exists()).collect();
         let mut device = Self {
             path: path.to_owned(),
+            sequence: word(&sys, "diskseq"),
             model: [word(&sys, "device/vendor"), word(&sys, "device/model")].join(" ").trim().to_owned(),
             len: word(&sys, "size").parse::<u64>().unwrap_or(0) * BLOCK,
+            block: word(&sys, "queue/logical_block_size").parse().ok(),
             removable: word(&sys, "removable") == "1",
             read_only: word(&sys, "ro") == "1",
             part_of: is_part.then(|| sys.parent().map(name_of).unwrap_or_default()),
@@ -76,6 +85,11 @@ impl Device {
         }
         ensure!(self.uses.is_empty(), "{path} is in use: {}; free it first", self.uses.join("; "));
         ensure!(!self.read_only, "{path} is write-protected");
+        if let Some(block) = self.block.filter(|block| *block != BOOTED) {
+            bail!(
+                "{path} has blocks of {block} bytes, and firmware finds an image on blocks of {BOOTED}; use another disk"
+            );
+        }
         ensure!(self.len >= len, "{path} is too small: it has {}, and the image needs {}", show(self.len), show(len));
         Ok(())
     }
@@ -101,15 +115,21 @@ fn uses(sys: &Path, root: &Path) -> Result<Vec<String>> {
         let path = root.join(path);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    // proc(5): the third field is the device's number, the fifth where it is mounted.
+    // proc(5): the third field is the device's number, the fifth where it is mounted; behind a dash come the kind and what was
+    // mounted. A file system may have a number of its own, as btrfs does.
     let mounts = read("proc/self/mountinfo")?;
     let mounts = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let path = format!("/dev/{name}");
+    let is_source = |fields: &[&str]| {
+        let dash = fields.iter().position(|field| *field == "-");
+        dash.and_then(|dash| fields.get(dash + 2)).is_some_and(|source| *source == path)
+    };
     let mut uses: Vec<String> = mounts
-        .filter(|fields| fields.get(2) == Some(&number.as_str()))
+        .filter(|fields| fields.get(2) == Some(&number.as_str()) || is_source(fields))
         .map(|fields| format!("{name} is mounted at {}", fields.get(4).unwrap_or(&"?")))
         .collect();
     let swaps = read("proc/swaps").unwrap_or_default();
-    if swaps.lines().any(|line| line.split_whitespace().next() == Some(&format!("/dev/{name}"))) {
+    if swaps.lines().any(|line| line.split_whitespace().next() == Some(path.as_str())) {
         uses.push(format!("{name} is swap space"));
     }
     uses.extend(entries(&sys.join("holders")).iter().map(|holder| format!("{} is built on {name}", name_of(holder))));
@@ -208,6 +228,31 @@ mod tests {
         let swaps = "Filename Type Size Used Priority\n/dev/sdz partition 1 0 -2\n";
         expect_refusal(&computer(|put| put("proc/swaps", swaps)), 1, "in use: sdz is swap space");
         expect_refusal(&computer(|put| put("sys/block/sdz/sdz1/holders/dm-0", "")), 1, "dm-0 is built on sdz1");
+    }
+
+    #[test]
+    fn a_file_system_with_a_number_of_its_own_is_found_by_what_it_was_mounted_from() {
+        let mounts = "40 29 0:51 /@ /media/me rw shared:3 master:1 - btrfs /dev/sdz1 rw,space_cache\n";
+        expect_refusal(&computer(|put| put("proc/self/mountinfo", mounts)), 1, "in use: sdz1 is mounted at /media/me");
+        let other = "40 29 0:51 / /media/me rw - btrfs /dev/sdz11 rw\n41 29 0:52 / /sdz1 rw - tmpfs sdz1 rw\n";
+        assert!(look(&computer(|put| put("proc/self/mountinfo", other)), (8, 400)).check(1).is_ok());
+    }
+
+    #[test]
+    fn a_disk_with_long_blocks_is_refused() {
+        expect_refusal(&computer(|put| put("sys/block/sdz/queue/logical_block_size", "4096\n")), 1, "blocks of 4096");
+        let usual = computer(|put| put("sys/block/sdz/queue/logical_block_size", "512\n"));
+        assert!(look(&usual, (8, 400)).check(1).is_ok());
+    }
+
+    #[test]
+    fn another_disk_of_the_same_name_and_kind_is_another() {
+        let [first, second] = ["20\n", "21\n"].map(|number| {
+            let computer = computer(|put| put("sys/block/sdz/diskseq", number));
+            look(&computer, (8, 400))
+        });
+        assert!(first != second);
+        assert!(first == look(&computer(|put| put("sys/block/sdz/diskseq", "20\n")), (8, 400)));
     }
 
     #[test]

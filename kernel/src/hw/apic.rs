@@ -4,7 +4,7 @@
 
 use super::clock;
 use super::cpu::{self, direct};
-use super::mmio::Window;
+use super::platform;
 use super::traps::{self, SPURIOUS, TIMER, Traps};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -150,7 +150,7 @@ pub(crate) fn mask_line(line: &Line) {
 }
 
 fn set_line(line: &Line, low: u32) -> Option<()> {
-    let controller = Window::map(line.apic.address.into(), IO_LEN)?;
+    let controller = platform::registers(line.apic.address.into(), IO_LEN)?;
     let at = |index| {
         controller.at::<u32>(0).write(index);
         controller.at::<u32>(0x10)

@@ -84,12 +84,8 @@ impl ConfigRegionAccess for Config {
 
 /// The registers in base address register number `slot`, mapped. None if there are none, or if they lie where memory is.
 pub(crate) fn registers(config: &Config, function: &Function, slot: u8) -> Option<Window> {
-    map(function.memory(config, slot)?)
-}
-
-/// Maps registers, unless they lie where memory is.
-pub(crate) fn map(region: Region) -> Option<Window> {
-    if platform::is_memory(region.address, region.len) { None } else { Window::map(region.address, region.len) }
+    let Region { address, len } = function.memory(config, slot)?;
+    platform::registers(address, len)
 }
 
 /// Lets a function answer, read and write memory, and interrupt.

@@ -2,6 +2,7 @@
 
 use super::console::say;
 use super::cpu::direct;
+use super::mmio::Window;
 use super::power;
 use bootloader_api::BootInfo;
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
@@ -72,11 +73,16 @@ pub(super) fn memory() -> Option<Memory> {
 }
 
 /// Whether there is memory of ours in a piece of physical memory.
-pub(super) fn is_memory(address: u64, len: u64) -> bool {
+fn is_memory(address: u64, len: u64) -> bool {
     let end = address.saturating_add(len);
     let ours = |region: &&MemoryRegion| matches!(region.kind, MemoryRegionKind::Usable | MemoryRegionKind::Bootloader);
     let regions = FOUND.get().map_or(&[][..], |found| found.memory.0);
     address < LOW || regions.iter().filter(ours).any(|region| region.start < end && address < region.end)
+}
+
+/// Maps registers that the firmware's tables or a device name, unless they lie where memory is.
+pub(super) fn registers(address: u64, len: u64) -> Option<Window> {
+    if is_memory(address, len) { None } else { Window::map(address, len) }
 }
 
 /// Where old interrupt number `irq` goes, if it is one: by the tables, or as on any PC.

@@ -35,7 +35,7 @@ impl Reference {
         if let Some(power) = platform.power.as_ref().filter(|power| power.timer != 0) {
             return Self::PowerTimer(power.timer, if power.timer_is_wide { 0xffff_ffff } else { 0xff_ffff });
         }
-        if let Some(hpet) = platform.hpet.and_then(|address| Window::map(address, 1 << 10))
+        if let Some(hpet) = platform.hpet.and_then(|address| platform::registers(address, 1 << 10))
             && (1..=PERIOD_MAX).contains(&hpet.at::<u32>(PERIOD).read())
         {
             hpet.at::<u32>(RUNS).update(|value| value | 1);

@@ -3,11 +3,11 @@
 use bootloader_api::info::{FrameBuffer, FrameBufferInfo, MemoryRegionKind, PixelFormat};
 use core::fmt::{self, Write};
 use mayfly_abi::exit::Exit;
-use uefi::boot::{self, MemoryType, OpenProtocolAttributes, OpenProtocolParams};
+use uefi::boot::{self, MemoryType, OpenProtocolAttributes, OpenProtocolParams, SearchType};
 use uefi::mem::memory_map::{MemoryDescriptor, MemoryMap, MemoryMapMut, MemoryMapOwned};
 use uefi::proto::console::gop::{GraphicsOutput, PixelFormat as Format};
-use uefi::system;
 use uefi::table::cfg::ConfigTableEntry;
+use uefi::{Handle, system};
 
 use mayfly_loader_uefi::regions::Regions;
 use mayfly_loader_uefi::smbios;
@@ -43,9 +43,14 @@ pub(crate) fn words(out: &mut [u8]) -> usize {
     len + usize::from(len > 0)
 }
 
-/// The screen, if it has pixels that can be written to memory.
+/// The first screen that has pixels which can be written to memory. Where there are several, what comes first may be the
+/// firmware's console on all of them, which has none.
 pub(crate) fn framebuffer() -> Option<FrameBuffer> {
-    let handle = boot::get_handle_for_protocol::<GraphicsOutput>().ok()?;
+    let screens = boot::locate_handle_buffer(SearchType::from_proto::<GraphicsOutput>()).ok()?;
+    screens.iter().find_map(|handle| framebuffer_of(*handle))
+}
+
+fn framebuffer_of(handle: Handle) -> Option<FrameBuffer> {
     let parameters = OpenProtocolParams { handle, agent: boot::image_handle(), controller: None };
     // SAFETY: only asked; the firmware goes on printing through it, and it stays as long as the firmware does.
     let mut screen =

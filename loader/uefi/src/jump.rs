@@ -1,5 +1,6 @@
 //! The first instructions, the last ones, and the few others that Rust has no words for.
 
+use core::arch::x86_64::__cpuid;
 use core::arch::{asm, global_asm};
 use mayfly_abi::boot::{CR0, CR4, EFER, KERNEL_MAP, LEDGER};
 use mayfly_abi::exit::{CONSOLE_PORT, EXIT_PORT, Exit};
@@ -98,6 +99,12 @@ pub(crate) fn has_five_levels() -> bool {
     // SAFETY: reads a register.
     unsafe { asm!("mov {}, cr4", out(reg) cr4, options(nomem, nostack)) };
     cr4 & 1 << 12 != 0
+}
+
+/// Whether a page can be barred from being executed, without which bit 11 of EFER cannot be set (SDM 3A 4.1.4; 4, the register
+/// IA32_MISC_ENABLE): firmware can switch it off.
+pub(crate) fn has_no_execute() -> bool {
+    __cpuid(0x8000_0001).edx & 1 << 20 != 0
 }
 
 /// Whether there is QEMU's debug console: it answers with its own number.

@@ -53,6 +53,8 @@ enum Failure {
     Memory(Status),
     /// Five levels of page tables, which cannot be left without leaving 64-bit mode.
     FiveLevels,
+    /// No page can be barred from being executed.
+    NoExecute,
 }
 
 /// The firmware comes here from `jump::efi_start`, which passes on its own two arguments and when the first instruction ran.
@@ -73,6 +75,9 @@ extern "efiapi" fn efi_main(image: uefi::Handle, system: *const core::ffi::c_voi
 fn load(entered: u64) -> Result<core::convert::Infallible, Failure> {
     if jump::has_five_levels() {
         return Err(Failure::FiveLevels);
+    }
+    if !jump::has_no_execute() {
+        return Err(Failure::NoExecute);
     }
     let file = disk::read(IMAGE)?;
     let image = Image::parse(&file).map_err(Failure::Image)?;
@@ -172,6 +177,9 @@ impl fmt::Display for Failure {
             Self::Memory(status) => write!(f, "the firmware gives no memory ({status})"),
             Self::FiveLevels => {
                 write!(f, "the firmware uses five levels of page tables; switch 5-level paging off in its setup")
+            }
+            Self::NoExecute => {
+                write!(f, "memory cannot be barred from execution; switch that on in the firmware's setup (NX, XD)")
             }
         }
     }
