@@ -258,15 +258,11 @@ impl Catalog {
 
     /// Lets an event wait for an instance of its function. Before there is need of more room, those go that are not `awaited`
     /// any more: no client makes more of them wait than it has connections.
-    #[inline(never)]
-    pub(crate) fn wait(&mut self, event: Event, awaited: &dyn Fn(Source) -> bool) {
+    pub(crate) fn wait(&mut self, event: Event, awaited: impl Fn(Source) -> bool) {
         let place = self.enter(event.function);
         let waiting = &mut self.at_mut(place).waiting;
         if waiting.len() == waiting.capacity() {
-            for _ in 0..waiting.len() {
-                waiting.rotate_left(1);
-                waiting.pop_back_if(|event| !awaited(event.source));
-            }
+            waiting.retain(|event| awaited(event.source));
         }
         waiting.push_back(event);
     }

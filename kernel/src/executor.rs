@@ -223,7 +223,7 @@ impl Executor {
                 }
             },
             Ok((instance, Purpose::Init)) => self.initialise(event, instance),
-            Err(NoInstance::Busy) => self.catalog.wait(event, &|source| self.server.awaits(source)),
+            Err(NoInstance::Busy) => self.wait(event),
             Err(NoInstance::OutOfFrames) => self.turn_away(event),
         }
     }
@@ -260,7 +260,7 @@ impl Executor {
         let windows = self.catalog.with_room(|| Ok([self.windows.request()?, self.windows.response()?]));
         match windows {
             Ok(windows) => {
-                self.catalog.wait(event, &|source| self.server.awaits(source));
+                self.wait(event);
                 self.new.push_back(Invocation::initialise(instance, windows));
             }
             Err(_) => {
@@ -268,6 +268,12 @@ impl Executor {
                 self.catalog.initialised(instance, false);
             }
         }
+    }
+
+    /// Lets an event wait for an instance of its function.
+    #[cold]
+    fn wait(&mut self, event: Event) {
+        self.catalog.wait(event, |source| self.server.awaits(source));
     }
 
     fn turn_away(&mut self, event: Event) {

@@ -276,28 +276,11 @@ impl Connection {
                             self.state = State::Head { searched: rest.len() };
                             return at;
                         }
-                        Err(reject) => {
-                            // Nobody knows what its method is: that of the request before says nothing about it.
-                            self.head_only = false;
-                            self.refuse(Stop::Reject(reject), means);
-                        }
+                        Err(reject) => self.refuse_head(reject, means),
                     }
                 }
-                State::Body { incoming, pace, again } => match incoming.receive(rest, means.catalog) {
-                    Ok((used, whole)) => {
-                        at += used;
-                        *again = if incoming.short_of_memory() { means.now + AGAIN } else { NEVER };
-                        if used > 0 {
-                            self.deadline = pace.deadline(used as u64, means.now);
-                            if !self.outgoing.is_empty() {
-                                self.deadline = self.deadline.min(self.pace.deadline(0, means.now));
-                            }
-                        }
-                        if whole && let State::Body { incoming, .. } = replace(&mut self.state, State::Running) {
-                            self.run(incoming, means);
-                        }
-                        return at;
-                    }
+                State::Body { .. } => match self.process_body(rest, means) {
+                    Ok(used) => return at + used,
                     Err(stop) => self.refuse(stop, means),
                 },
                 State::Closing { thrown } => {
@@ -311,6 +294,32 @@ impl Connection {
                 State::Broken => return bytes.len(),
             }
         }
+    }
+
+    /// Goes as far as `bytes` allow in the body that is waited for: how many it is done with.
+    // Kept apart: inlined, it makes requests without a body longer.
+    #[inline(never)]
+    fn process_body(&mut self, bytes: &[u8], means: &mut Means<'_>) -> Result<usize, Stop> {
+        let State::Body { incoming, pace, again } = &mut self.state else { return Ok(0) };
+        let (used, whole) = incoming.receive(bytes, means.catalog)?;
+        *again = if incoming.short_of_memory() { means.now + AGAIN } else { NEVER };
+        if used > 0 {
+            self.deadline = pace.deadline(used as u64, means.now);
+            if !self.outgoing.is_empty() {
+                self.deadline = self.deadline.min(self.pace.deadline(0, means.now));
+            }
+        }
+        if whole && let State::Body { incoming, .. } = replace(&mut self.state, State::Running) {
+            self.run(incoming, means);
+        }
+        Ok(used)
+    }
+
+    /// Refuses what is no request. Nobody knows its method: that of the request before says nothing about it.
+    #[cold]
+    fn refuse_head(&mut self, reject: Reject, means: &mut Means<'_>) {
+        self.head_only = false;
+        self.refuse(Stop::Reject(reject), means);
     }
 
     /// The head at the start of `input`, its length, and the function that it asks for: [`head::parse`], unless it is known.
@@ -330,7 +339,7 @@ impl Connection {
     }
 
     /// Has a request run that is whole.
-    #[inline]
+    #[inline(always)]
     fn run(&mut self, incoming: Incoming, means: &mut Means<'_>) {
         ledger::stamp(Phase::Request);
         self.state = State::Running;
@@ -373,6 +382,7 @@ impl Connection {
         self.outgoing.push_back(answer);
     }
 
+    #[cold]
     fn refuse(&mut self, stop: Stop, means: &Means<'_>) {
         let now = means.now;
         match stop {

@@ -134,8 +134,8 @@ pub struct Connection {
     /// The peer's stream: taken up to `rcv`, and it may send up to `edge`.
     rcv: Seq,
     edge: Seq,
-    /// Where the last bytes that came early began.
-    early: Seq,
+    /// Where the last bytes that came early began, until those before them have come too.
+    early: Option<Seq>,
     /// Where it ends, if that is known.
     fin: Option<Seq>,
     peer_closed: bool,
@@ -192,7 +192,7 @@ impl Connection {
             resends: 0,
             rcv: receive,
             edge: receive.plus(WINDOW),
-            early: receive,
+            early: None,
             fin: None,
             peer_closed: false,
             room: WINDOW,

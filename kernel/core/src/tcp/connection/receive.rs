@@ -174,7 +174,7 @@ impl Connection {
             self.look_for_end(0);
             (payload, None)
         } else {
-            self.early = begins;
+            self.early = Some(begins);
             (&[], (!payload.is_empty()).then(|| (begins.since(self.rcv), payload)))
         }
     }
@@ -184,15 +184,16 @@ impl Connection {
         self.unacked += len;
         // Every second full segment at least (RFC 9293, 3.8.6.3), and whatever fills a hole (RFC 5681, 4.2). A peer that
         // hears nothing about bytes that could not be taken would give us up.
-        if self.unacked >= 2 * self.mss || len == 0 || self.early.is_after(self.rcv) {
+        if self.unacked >= 2 * self.mss || len == 0 || self.early.is_some() {
             self.ack = Ack::Now;
+            // A hole is forgotten once it is filled: places cannot be compared across half of all.
+            let rcv = self.rcv.plus(len);
+            self.early = self.early.filter(|early| early.is_after(rcv));
         } else if self.ack == Ack::Idle {
             self.ack = Ack::Later;
             self.ack_at = now + ACK_DELAY;
         }
         self.look_for_end(len);
-        // It keeps near: places cannot be compared across half of all.
-        self.early = self.early.max(self.rcv);
         self.end_if_both(now);
     }
 
