@@ -23,6 +23,10 @@ const MSS_LEAST: u16 = 64;
 const ACK_DELAY: u64 = 20_000_000;
 /// Times that a segment is sent again before its peer is given up: over 100 seconds, as 3.8.3 asks.
 const RESENDS: u8 = 9;
+/// After so many, a segment may be too long for a router on the way, whose ICMP message we do not read or never get (RFC 2923, 2.1):
+const TOO_LONG: u8 = 3;
+/// from then on none is longer than what every host takes (RFC 9293, 3.7.1).
+const MSS_SAFE: u32 = 536;
 /// A peer that said nothing for so long is asked whether it is still there,
 const KEEP_ALIVE: u64 = 75_000_000_000;
 /// so many times before it is given up.

@@ -200,6 +200,18 @@ fn without_an_acknowledgement_everything_is_sent_again_one_segment_first() {
 }
 
 #[test]
+fn segments_that_a_router_on_the_way_may_find_too_long_become_shorter() {
+    let mut talk = Talk::new();
+    talk.writes(4380);
+    for len in [MSS, MSS, 536, 536] {
+        assert_eq!(talk.wait().1.iter().map(Said::run).collect::<Vec<_>>(), [(0, len)]);
+    }
+    talk.acks(536);
+    let runs: Vec<_> = talk.say().iter().map(Said::run).collect();
+    assert_eq!(runs, [(536, 536), (1072, 536)]);
+}
+
+#[test]
 fn a_repeated_acknowledgement_after_a_timeout_is_not_a_new_loss() {
     let mut talk = Talk::new();
     talk.writes(14600);

@@ -1,6 +1,6 @@
 //! What is sent, and what becomes due: data, its repetition, probes and acknowledgements (RFC 9293, 3.8; RFC 6298, 5).
 
-use super::{Ack, Connection, KEEP_ALIVE, NEVER, PROBES, RESENDS, State, Transmit, WINDOW};
+use super::{Ack, Connection, KEEP_ALIVE, MSS_SAFE, NEVER, PROBES, RESENDS, State, TOO_LONG, Transmit, WINDOW};
 use crate::tcp::segment::{Flags, Header, Local};
 use crate::tcp::seq::Seq;
 
@@ -151,6 +151,9 @@ impl Connection {
         // Something is to be sent now, however little of it the peer takes (3.8.6.1, 3.8.6.2.1).
         self.probe = true;
         if flight > 0 && self.window > 0 {
+            if self.resends == TOO_LONG {
+                self.mss = self.mss.min(MSS_SAFE);
+            }
             self.congestion.timed_out(self.max, flight, self.mss, self.resends > 1);
         }
         if self.resends > RESENDS {
