@@ -17,6 +17,8 @@ use crate::{CommandLine, Console, Ending, Error, Memory, threads};
 const RETRY: Duration = Duration::from_micros(200);
 /// Pause between two looks at the ledger.
 const PAUSE: Duration = Duration::from_millis(1);
+/// Looks in a row at which QEMU had work: it has no core then. At rest it wakes for moments only.
+const STARVED: u32 = 3;
 /// How long QEMU's last words may take to arrive after its end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -161,11 +163,13 @@ impl Machine {
         let deadline = Instant::now() + timeout;
         let mut last = self.ledger();
         let mut since = Instant::now();
+        let mut runnable = 0;
         while Instant::now() < deadline {
             thread::sleep(PAUSE);
             let now = self.ledger();
+            runnable = if threads::any_runnable(self.pid()) { runnable + 1 } else { 0 };
             // What changed without an idle time in between belongs to work that is still going on.
-            if now != last || threads::any_runnable(self.pid()) {
+            if now != last || runnable >= STARVED {
                 (last, since) = (now, Instant::now());
             } else if let Some(ledger) = now.filter(|ledger| ledger.idles >= idles && since.elapsed() >= quiet) {
                 return Ok(ledger);

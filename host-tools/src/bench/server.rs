@@ -134,7 +134,7 @@ pub(super) struct Work {
 /// How often the least of all work is to be seen until it is believed.
 const SEEN: usize = 3;
 /// Requests that are counted at least, and at most.
-const COUNTED: RangeInclusive<usize> = 8..=60;
+const COUNTED: RangeInclusive<usize> = 12..=60;
 
 impl Work {
     /// Whether more requests would not make [`Work::usual`] any surer.
@@ -195,9 +195,9 @@ mod tests {
     fn requests_are_counted_until_the_least_was_seen_a_few_times() {
         let works =
             |requests: &[u64]| -> Vec<Work> { requests.iter().map(|&request| Work { domain: 1, request }).collect() };
-        assert!(Work::are_enough(&works(&[3, 3, 3, 5, 5, 5, 5, 5])));
+        assert!(Work::are_enough(&works(&[vec![3; 3], vec![5; 9]].concat())));
         assert!(!Work::are_enough(&works(&[3, 3, 3])), "too few");
-        assert!(!Work::are_enough(&works(&[3, 3, 5, 5, 5, 5, 5, 5, 5])), "3 may come again");
+        assert!(!Work::are_enough(&works(&[vec![3; 2], vec![5; 20]].concat())), "3 may come again");
         assert!(Work::are_enough(&works(&[vec![3], vec![5; 59]].concat())), "or not");
     }
 
