@@ -13,7 +13,7 @@ use lexopt::prelude::*;
 use mayfly_tests::{SourceCopy, images};
 
 /// Longest that one mutant may take, in seconds: building what it changes, and its test.
-const LIMIT: u32 = 300;
+const LIMIT: u32 = 600;
 
 /// A protection switched off by a change to one place of the source.
 #[derive(Clone)]

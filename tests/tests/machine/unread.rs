@@ -6,26 +6,38 @@ use std::time::Duration;
 
 use mayfly_qemu::Launch;
 use mayfly_tests::images;
-use smoltcp::wire::TcpControl;
+use smoltcp::wire::{EthernetProtocol, TcpControl};
 
 use crate::share::{Client, Clients, segment};
 
 #[test]
 fn answers_that_nobody_takes_leave_memory_for_others() {
-    /// Almost as many connections as a machine of 16 MiB has, from so many addresses that none of them has its share.
-    const CLIENTS: u16 = 840;
-    const ADDRESSES: u16 = 20;
-    /// Requests that are answered before the first answer is taken, each with a list of functions: together more than all
-    /// of the kernel's heap.
+    /// What an image of ten thousand functions leaves some 20 MiB of, and a heap of 3.
+    const MEMORY: u32 = 64;
+    /// Connections from so many addresses that none of them has its share.
+    const CLIENTS: u16 = 1500;
+    const ADDRESSES: u16 = 40;
+    /// Requests that are answered before the first answer is taken, each with a list of a hundred functions: together more
+    /// than all of the kernel's heap.
     const AHEAD: usize = 8;
+    /// Longer than an answer takes.
+    const HEARD: Duration = Duration::from_millis(2);
     /// After this, answers that nobody has taken are given up.
     const GIVEN_UP: Duration = Duration::from_secs(35);
     let client = |at: u16| -> Client { (Ipv4Addr::new(198, 18, 0, 1 + (at % ADDRESSES) as u8), 1024 + at) };
     let requests = b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n".repeat(AHEAD);
-    let mut clients = Clients::boot(Launch::new(images::all()).memory_mib(16));
-    let first: Vec<_> = (0..CLIENTS).map(|at| clients.connect(client(at))).collect();
+    let mut clients = Clients::boot(Launch::new(images::ten_thousand()).memory_mib(MEMORY));
+    let open = |at| {
+        let first = clients.connect(client(at));
+        clients.say(client(at), &segment(TcpControl::None, 1, Some(first), b""));
+        first
+    };
+    // All of them first: none is opened any more once the heap is full.
+    let first: Vec<_> = (0..CLIENTS).map(open).collect();
     for (at, first) in (0..).zip(first) {
         clients.say(client(at), &segment(TcpControl::Psh, 1, Some(first), &requests));
+        // Or frames would wait on the wire, and none would get through.
+        (0..AHEAD * 4).all(|_| clients.wire.receive_within(HEARD, EthernetProtocol::Ipv4).is_some());
     }
     thread::sleep(GIVEN_UP);
     clients.connect_and_ask((Ipv4Addr::new(198, 18, 1, 1), 1024));
