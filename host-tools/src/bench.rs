@@ -11,6 +11,7 @@ mod density;
 mod first_response;
 mod images;
 mod isolation;
+mod least;
 mod load;
 pub(crate) mod measure;
 mod numbered;

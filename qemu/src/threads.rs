@@ -1,18 +1,13 @@
 //! Whether any thread of a process has work: one that waits for a core looks idle to everybody else.
 
 use std::fs;
-use std::path::Path;
 
 /// Whether a thread of this process runs or would run if it had a core (proc(5), the third field of `stat`).
 ///
 /// A process that is gone, or one that cannot be looked at, has none.
 pub(crate) fn any_runnable(pid: u32) -> bool {
-    any_under(&Path::new("/proc").join(pid.to_string()).join("task"))
-}
-
-fn any_under(threads: &Path) -> bool {
-    let states = fs::read_dir(threads).into_iter().flatten().flatten();
-    states
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads
         .filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok())
         .any(|stat| state(&stat) == Some('R'))
 }
@@ -24,6 +19,7 @@ fn state(stat: &str) -> Option<char> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::mpsc::{self, Receiver, TryRecvError};
     use std::thread;
     use std::time::Duration;

@@ -10,6 +10,7 @@ use mayfly_abi::exit::Exit;
 use mayfly_abi::ledger::{Ledger, Phase};
 use mayfly_qemu::{Ending, Error, Launch, Machine};
 
+use super::least::{is_believed, least_believed};
 use super::request::Request;
 use super::{PATIENCE, QUIET, client, measure};
 
@@ -131,33 +132,26 @@ pub(super) struct Work {
     pub(super) request: u64,
 }
 
-/// How often the least of all work is to be seen until it is believed.
-const SEEN: usize = 3;
 /// Requests that are counted at least, and at most.
 const COUNTED: RangeInclusive<usize> = 12..=60;
 
 impl Work {
     /// Whether more requests would not make [`Work::usual`] any surer.
     pub(super) fn are_enough(works: &[Self]) -> bool {
-        let least = works.iter().map(|work| work.request).min();
-        let seen = works.iter().filter(|work| Some(work.request) == least).count();
-        works.len() >= *COUNTED.end() || works.len() >= *COUNTED.start() && seen >= SEEN
+        let is_sure = || is_believed(works.iter().map(|work| work.request));
+        works.len() >= *COUNTED.end() || works.len() >= *COUNTED.start() && is_sure()
     }
 
     /// What a request takes if nothing comes in between, of some that were counted. `None` if there are none.
     ///
     /// Of the domains, which hardly ever differ, the one in the middle: the kernel's timer may happen to be set already. Of all
-    /// work the least that was seen [`SEEN`] times: an answer may be acknowledged so early that it counts, which is none of its
+    /// work the least that is believed: an answer may be acknowledged so early that it counts, which is none of its
     /// cost.
     pub(super) fn usual(works: &[Self]) -> Option<Self> {
-        let sorted = |part: fn(&Self) -> u64| {
-            let mut all: Vec<_> = works.iter().map(part).collect();
-            all.sort_unstable();
-            all
-        };
-        let (domains, requests) = (sorted(|work| work.domain), sorted(|work| work.request));
-        let again = requests.windows(SEEN).find(|some| some[0] == some[SEEN - 1]).map(|some| some[0]);
-        Some(Self { domain: *domains.get(domains.len() / 2)?, request: again.or(requests.first().copied())? })
+        let mut domains: Vec<_> = works.iter().map(|work| work.domain).collect();
+        domains.sort_unstable();
+        let request = least_believed(works.iter().map(|work| work.request))?;
+        Some(Self { domain: *domains.get(domains.len() / 2)?, request })
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use mayfly_abi::ledger::Phase;
 use mayfly_qemu::{Launch, Machine};
 
+use crate::bench::least::{is_believed, least_believed};
 use crate::bench::measure::EmptyGuest;
 use crate::bench::server::Server;
 use crate::bench::{PATIENCE, QUIET, measure};
@@ -15,8 +16,6 @@ const BOOTS: usize = 8;
 const LONG: usize = 3;
 /// Later requests in each of these, at least and at most.
 const REQUESTS: RangeInclusive<usize> = 8..=60;
-/// How often a figure is to be seen until it is believed.
-const SEEN: usize = 3;
 /// More requests than the card has buffers in either direction: after so many, each buffer's memory was touched.
 const BUFFERS: usize = 300;
 
@@ -58,12 +57,7 @@ impl Proxies {
     /// itself, or to an answer that came before it was waited for, which happens on a busy host. What is less and was seen once
     /// or twice is not what a request takes either.
     fn usual(all: &[Self]) -> Self {
-        let least = |figure: fn(&Self) -> u64| {
-            let mut figures: Vec<_> = all.iter().map(figure).collect();
-            figures.sort_unstable();
-            let again = figures.windows(SEEN).find(|some| some[0] == some[SEEN - 1]).map(|some| some[0]);
-            again.or(figures.first().copied()).unwrap_or(0)
-        };
+        let least = |figure: fn(&Self) -> u64| least_believed(all.iter().map(figure)).unwrap_or(0);
         Self {
             blocks: least(|one| one.blocks),
             ports: least(|one| one.ports),
@@ -74,11 +68,8 @@ impl Proxies {
 
     /// Whether more of these would not make [`Proxies::usual`] any surer: there are as many as the least of each figure.
     fn are_enough(all: &[Self]) -> bool {
-        let seen = |figure: fn(&Self) -> u64| {
-            let least = all.iter().map(figure).min();
-            all.iter().filter(|one| Some(figure(one)) == least).count()
-        };
-        [seen(|one| one.blocks), seen(|one| one.mmio), seen(|one| one.pages)].into_iter().all(|seen| seen >= SEEN)
+        let figures: [fn(&Self) -> u64; 3] = [|one| one.blocks, |one| one.mmio, |one| one.pages];
+        figures.into_iter().all(|figure| is_believed(all.iter().map(figure)))
     }
 
     /// As results have them.
